@@ -1,0 +1,248 @@
+//! The program keeps results through kills and through a database that is gone, with players in it.
+//!
+//! `BROADSIDE_KILLS=100 BROADSIDE_PLAYERS=200 cargo test --release -p broadside-server --test durability -- --nocapture` is the long run of
+//! `docs/OPERATIONS.md`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use broadside_arena::Arena;
+use broadside_bots::player::Player;
+use broadside_bots::socket::Target;
+use broadside_shared::client::{ClientConfig, Detail};
+use broadside_shared::game::{Bot as _, Game};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_store::testing::{Stop, TestPostgres};
+use sqlx::{PgPool, Row, SqlitePool};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+/// A stay of this length leaves a result, whatever its score.
+const STAY: Duration = Duration::from_millis(10_200);
+/// What left this long before a kill is on disk, on a machine that is busy with a test.
+const ON_DISK_AFTER: Duration = Duration::from_secs(1);
+
+/// A number from the environment, for longer runs.
+fn number(variable: &str, default: u32) -> u32 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// A folder that is removed on drop.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("broadside-durability-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("the system has a temporary folder");
+        std::fs::write(path.join("index.html"), "<!doctype html>").expect("the temporary folder takes a file");
+        Folder(path)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.0.join("data")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Starts the program. Returns it with its address.
+async fn start(folder: &Folder, database: Option<&str>) -> (Child, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_broadside-server"));
+    command.args(["--port", "0", "--bots", "0", "--limit-exempt", "127.0.0.1", "--metrics-allow", "127.0.0.1"]);
+    command.arg("--assets").arg(&folder.0).arg("--data").arg(folder.data());
+    command.args(database.iter().flat_map(|url| ["--database", url]));
+    command.env("RUST_LOG", "error").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().expect("the program is there");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let line = lines.next_line().await.expect("a pipe").expect("a line before it ends");
+    let address = line.strip_prefix("listening on http://").expect("the address").to_owned();
+    (child, address)
+}
+
+/// Who left a seat, and when.
+type Left = Arc<Mutex<BTreeMap<String, Instant>>>;
+
+/// Plays one stay after another, each under a new name, at whatever address there is.
+async fn play(index: u32, mut address: watch::Receiver<Option<String>>, left: Left) {
+    for stay in 0.. {
+        let Ok(at) = address.wait_for(Option::is_some).await.map(|address| address.clone()) else { return };
+        let target = Target::parse(&format!("ws://{}/ws", at.expect("it is some"))).expect("a fine address");
+        let name = format!("p{index} {stay}");
+        let one_stay = one_stay(&name, &target, Duration::from_millis(u64::from(index * 37 + stay * 101) % 2000));
+        tokio::select! {
+            stayed = one_stay => match stayed {
+                Some(()) => drop(left.lock().expect("no panic").insert(name, Instant::now())),
+                // The server was killed; it comes back.
+                None => tokio::time::sleep(Duration::from_millis(50)).await,
+            },
+            () = async { while address.changed().await.is_ok() {} } => return,
+        }
+    }
+}
+
+async fn one_stay(name: &str, target: &Target, longer: Duration) -> Option<()> {
+    let (agent, room) = ("test".to_owned(), Some(RoomChoice::Quick));
+    let name = Name::new(name).expect("a fine name");
+    let config = ClientConfig { name, agent, room, role: Role::Play, detail: Detail::Replica };
+    let mut player = Player::<Arena>::connect(target, config, <Arena as Game>::Bot::cheap(1)).await.ok()?;
+    let mut until = None;
+    loop {
+        player.step(Instant::now() + Duration::from_millis(20)).await.ok()?;
+        player.act().await.ok()?;
+        if player.joined() && *until.get_or_insert_with(|| Instant::now() + STAY + longer) < Instant::now() {
+            break;
+        }
+    }
+    player.leave().await;
+    Some(())
+}
+
+/// How often the test's players are in a table of results, by name.
+fn counted(rows: impl Iterator<Item = (String, i64)>) -> BTreeMap<String, i64> {
+    rows.filter(|(name, _)| name.starts_with('p')).collect()
+}
+
+const COUNTS: &str = "SELECT name, COUNT(*) FROM results GROUP BY name";
+
+async fn in_sqlite(data: &Path) -> BTreeMap<String, i64> {
+    let url = format!("sqlite://{}", data.join("broadside.db").display());
+    let pool = SqlitePool::connect(&url).await.expect("the database");
+    let rows = sqlx::query(COUNTS).fetch_all(&pool).await.expect("the results");
+    pool.close().await;
+    counted(rows.iter().map(|row| (row.get(0), row.get(1))))
+}
+
+async fn in_postgres(url: &str) -> BTreeMap<String, i64> {
+    let pool = PgPool::connect(url).await.expect("the database");
+    let rows = sqlx::query(COUNTS).fetch_all(&pool).await.expect("the results");
+    pool.close().await;
+    counted(rows.iter().map(|row| (row.get(0), row.get(1))))
+}
+
+async fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers");
+    answer
+}
+
+/// A number of the metrics page.
+async fn metric(address: &str, name: &str) -> f64 {
+    let page = get(address, "/metrics").await;
+    let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} is a metric: {page}"))
+}
+
+async fn terminate(mut child: Child) {
+    let id = child.id().expect("it runs").cast_signed();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGTERM).expect("it runs");
+    let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.expect("it ends");
+    assert!(ended.expect("it is ours").success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_loses_no_result_that_was_on_disk_and_doubles_none() {
+    let (kills, players) = (number("BROADSIDE_KILLS", 1), number("BROADSIDE_PLAYERS", 8));
+    let folder = Folder::new("kills");
+    let (address, at) = watch::channel(None);
+    let left = Left::default();
+    let playing: Vec<_> = (0..players).map(|index| tokio::spawn(play(index, at.clone(), Arc::clone(&left)))).collect();
+    drop(at);
+    let mut killed_at = Vec::new();
+    for _ in 0..kills {
+        let (mut child, listens) = start(&folder, None).await;
+        address.send_replace(Some(listens));
+        // Long enough for a stay to end, and then at any moment of the next one.
+        tokio::time::sleep(STAY + Duration::from_millis(fastrand::u64(1500..9000))).await;
+        address.send_replace(None);
+        child.kill().await.expect("it runs");
+        killed_at.push(Instant::now());
+    }
+    // The last run writes what waits on disk.
+    let (child, listens) = start(&folder, None).await;
+    drop(address);
+    futures_util::future::join_all(playing).await;
+    while !get(&listens, "/healthz").await.contains("\"results_on_disk_bytes\":0") {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    terminate(child).await;
+    let (found, left) = (in_sqlite(&folder.data()).await, left.lock().expect("no panic").clone());
+    let doubled: Vec<_> = found.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(doubled.is_empty(), "{doubled:?}");
+    let is_recent = |at: &Instant| killed_at.iter().any(|killed| *at < *killed && *at + ON_DISK_AFTER > *killed);
+    let missing: Vec<_> = left.iter().filter(|(name, _)| !found.contains_key(*name)).collect();
+    let lost: Vec<_> = missing.iter().filter(|(_, at)| !is_recent(at)).collect();
+    println!(
+        "{kills} kills, {players} players: {} stays ended, {} in the database, none doubled, {} lost that ended within {} ms of a kill",
+        left.len(),
+        found.len(),
+        missing.len() - lost.len(),
+        ON_DISK_AFTER.as_millis()
+    );
+    assert!(!left.is_empty() && lost.is_empty(), "{lost:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn play_goes_on_without_the_database_and_results_arrive_later() {
+    let players = number("BROADSIDE_PLAYERS", 8);
+    let mut server = TestPostgres::start();
+    let url = server.database("game");
+    let folder = Folder::new("outage");
+    let (child, listens) = start(&folder, Some(&url)).await;
+    let (address, at) = watch::channel(Some(listens.clone()));
+    let left = Left::default();
+    let playing: Vec<_> = (0..players).map(|index| tokio::spawn(play(index, at.clone(), Arc::clone(&left)))).collect();
+    drop(at);
+    let ticks = async || {
+        let names = ["broadside_ticks_total", "broadside_ticks_missed_total", "broadside_tick_overruns_total"];
+        let [mut all, mut missed, mut late] = [0.0; 3];
+        for (of, name) in [&mut all, &mut missed, &mut late].into_iter().zip(names) {
+            *of = metric(&listens, name).await;
+        }
+        (all, missed, late)
+    };
+    let phase = Duration::from_secs(u64::from(number("BROADSIDE_OUTAGE_SECONDS", 13)));
+    // A control, then the same time without a database.
+    let before = ticks().await;
+    tokio::time::sleep(phase).await;
+    let with = ticks().await;
+    server.stop(Stop::Crash);
+    tokio::time::sleep(phase).await;
+    let without = ticks().await;
+    let health = get(&listens, "/healthz").await;
+    assert!(health.starts_with("HTTP/1.1 200") && health.contains("\"status\":\"failing\""), "{health}");
+    assert_eq!(metric(&listens, "broadside_store_up").await, 0.0);
+    server.resume();
+    drop(address);
+    futures_util::future::join_all(playing).await;
+    let delivered = async {
+        while !get(&listens, "/healthz").await.contains("\"results_on_disk_bytes\":0") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), delivered).await.expect("the results arrive");
+    terminate(child).await;
+    let (found, left) = (in_postgres(&url).await, left.lock().expect("no panic").clone());
+    println!(
+        "{players} players, ticks, missed and late ones: {:?} with the database, {:?} without; {} stays ended, {} in the database",
+        (with.0 - before.0, with.1 - before.1, with.2 - before.2),
+        (without.0 - with.0, without.1 - with.1, without.2 - with.2),
+        left.len(),
+        found.len()
+    );
+    let missing: Vec<_> = left.keys().filter(|name| found.get(*name) != Some(&1)).collect();
+    assert!(!left.is_empty() && missing.is_empty(), "{missing:?}");
+    assert!(found.values().all(|count| *count == 1), "{found:?}");
+}
