@@ -93,7 +93,7 @@ pub fn snapshot(data: &[u8]) {
     client.handle_open(now);
     let token = Token { session: 1, signature: [0; 16] };
     for msg in [
-        ServerMsg::Welcome { revision: 1, server: String::new(), token, resumed: false },
+        ServerMsg::Welcome { revision: 1, server: String::new(), token, resumed: false, account: None },
         joined_room(PlayerId(3)),
         ServerMsg::Pong { client_time: now, server_time: now, tick_us: 412 },
     ] {
@@ -124,9 +124,9 @@ pub fn connection(data: &[u8]) {
         while let Some(output) = connection.poll_output() {
             assert!(!is_closed, "nothing follows a close");
             match output {
-                ProtocolOutput::Hello(resume) => {
+                ProtocolOutput::Hello(resume, account) => {
                     let token = resume.map_or(Token { session: 1, signature: [0; 16] }, |resume| resume.token);
-                    connection.handle_welcome(token, None);
+                    connection.handle_welcome(token, account.map(|token| token.account), None);
                 }
                 ProtocolOutput::Request(id, _) => connection.handle_outcome(id, Outcome::Done),
                 ProtocolOutput::Join(..) => connection.handle_seated(&joined_room(PlayerId(0))),

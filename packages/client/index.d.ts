@@ -149,7 +149,7 @@ export type Request<G extends GameTypes = GameTypes> =
 export type Refusal =
   | {
       kind:
-        | 'noSuchTopic' | 'notAllowed' | 'badText' | 'badName' | 'noSuchPlayer' | 'tooMany' | 'nameless' | 'notInRoom';
+        | 'noSuchTopic' | 'notAllowed' | 'badText' | 'badName' | 'noSuchPlayer' | 'tooMany' | 'nameless' | 'notInRoom' | 'muted';
     }
   | { kind: 'tooFast'; wait_ms: number }
   | { kind: 'byGame'; reason: number };
@@ -161,8 +161,15 @@ export interface Resume {
   have: number;
   cells: { cell: number; behind: number }[];
 }
+/** Says whose account a connection plays for. */
+export interface AccountToken {
+  account: Uint8Array;
+  /** In Unix seconds, by the server's clock. */
+  expires_s: number;
+  signature: Uint8Array;
+}
 export type ClientMessage<G extends GameTypes = GameTypes> =
-  | { kind: 'hello'; revision: number; agent: string; resume: Resume | null }
+  | { kind: 'hello'; revision: number; agent: string; resume: Resume | null; account: AccountToken | null }
   | { kind: 'join'; name: string; room: RoomChoice; role: Role }
   | { kind: 'ping'; client_time: number }
   | { kind: 'leave' }
@@ -201,6 +208,8 @@ export interface Welcome {
   server: string;
   token: Token;
   resumed: boolean;
+  /** The account that results count for: its 16 bytes. Null for a guest, also if the token of the hello was not valid. */
+  account: Uint8Array | null;
 }
 export interface Joined {
   kind: 'joined';
@@ -339,6 +348,8 @@ export interface Options<G extends GameTypes = GameTypes> {
   agent?: string;
   /** A client whose connection was lost: its session is resumed and its world kept. */
   former?: Client<G> | null;
+  /** The account to play for: a token as the server writes it in JSON. It is short-lived: get one right before you connect. */
+  accountToken?: string | null;
   /** Makes the socket: `new WebSocket(url, protocol)` unless told otherwise. */
   open?: (url: string | URL, protocol: string) => Socket;
 }

@@ -113,7 +113,8 @@ fn connect(address: SocketAddr, connections: usize, tls: bool) -> anyhow::Result
         "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
          sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: {SUBPROTOCOL}\r\n\r\n"
     );
-    let hello = encode_client(&ClientMsg::Hello { revision: REVISION, agent: "idle".to_owned(), resume: None });
+    let hello =
+        encode_client(&ClientMsg::Hello { revision: REVISION, agent: "idle".to_owned(), resume: None, account: None });
     let subscribe =
         encode_client(&ClientMsg::Request { id: 1, request: Request::Subscribe { topic: Topic::Notices.to_string() } });
     let anyone = TlsVerification { ca: None, insecure: true }.config().map_err(anyhow::Error::msg)?;

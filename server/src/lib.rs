@@ -90,6 +90,7 @@ use inbox::{Inbox, Wakeup};
 use limits::holds::{AddressLimits, Caps};
 use limits::rates::{AddressRates, Rate};
 use lobby::ServerLobby;
+use lobby::account_tokens::AccountTokens;
 use lobby::directory::Directory;
 use lobby::sessions::Sessions;
 use metrics::Metrics;
@@ -291,8 +292,10 @@ fn open<G: Game>(
     let wakeups = pollers.iter().map(Poller::wakeup).chain(&bots);
     let inboxes: Arc<[Inbox<ShardCommand>]> = wakeups.map(|wakeup| Inbox::new(Arc::clone(wakeup))).collect();
     let shards = Arc::new(Shards::new(pollers.iter().map(|poller| Inbox::new(Arc::clone(poller.wakeup())))));
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
+    let mut keys = [[0; 32]; 2];
+    getrandom::fill(keys.as_flattened_mut())
+        .map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
+    let [session_key, account_key] = keys;
     let pool = Arc::new(Pool::new(clock.clone()));
     let supervisor = Supervisor::new(ending.clone());
     let mut threads = pool
@@ -319,7 +322,7 @@ fn open<G: Game>(
     };
     let directory = Directory::new(context.clone(), pool, Arc::new(game), common, config.max_rooms);
     let app = Arc::new(App {
-        lobby: ServerLobby::new(context, directory, Sessions::new(key)),
+        lobby: ServerLobby::new(context, directory, Sessions::new(session_key), AccountTokens::new(account_key)),
         config,
         metrics,
         store,

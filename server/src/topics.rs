@@ -105,6 +105,13 @@ impl Topics {
         }
     }
 
+    /// What is kept of a chat, oldest first: number, sender, message; nothing of other topics.
+    #[must_use]
+    pub fn chat(&self, topic: Topic) -> Vec<(u64, SessionId, EncodedMessage)> {
+        let Some(chat) = self.chats.get(&topic) else { return Vec::new() };
+        chat.iter().map(|kept| (kept.number, kept.from, kept.message.clone())).collect()
+    }
+
     /// Drops the messages of a room that has ended.
     pub fn forget_room(&self, room: RoomId) {
         self.chats.remove(&Topic::RoomChat(room));

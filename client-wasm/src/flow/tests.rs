@@ -191,7 +191,9 @@ fn every_close_code_leads_to_one_state() {
             | CloseCode::TooBig
             | CloseCode::WrongRevision
             | CloseCode::Malformed
-            | CloseCode::WrongOrigin => reload,
+            | CloseCode::WrongOrigin
+            | CloseCode::Banned
+            | CloseCode::Kicked => reload,
             CloseCode::GoingAway
             | CloseCode::GreetingTimeout
             | CloseCode::TooManyFrames

@@ -19,6 +19,14 @@ export async function connect(url, options = {}) {
   return new Client(url, { ...options, schema: options.schema ?? (await Schema.fetch(url)) });
 }
 
+/** An account token as the server writes it in JSON: 80 hexadecimal digits. */
+function readAccountToken(text) {
+  if (!/^[0-9a-f]{80}$/i.test(text)) throw new TypeError('an account token has 80 hexadecimal digits');
+  const bytes = Uint8Array.from(text.match(/../g), (digits) => parseInt(digits, 16));
+  const expires = new DataView(bytes.buffer).getBigUint64(16);
+  return { account: bytes.slice(0, 16), expires_s: Number(expires), signature: bytes.slice(24) };
+}
+
 /**
  * One connection. Emits 'message', 'snapshot', 'events', 'sent' (inputs), 'frame' (every frame, both ways), 'failed' (an error) and, last,
  * 'close'.
@@ -43,11 +51,15 @@ export class Client extends Emitter {
   #lead = 4; // how many ticks the inputs run ahead of a snapshot
 
   /**
-   * Connects with the schema of the server and sends the hello. With a `former` client, resumes its session and keeps its world. `open`
-   * makes the socket where there is no WebSocket, or another one is wanted.
+   * Connects with the schema of the server and sends the hello. With a `former` client, resumes its session and keeps its world. With an
+   * `accountToken`, which the page gets over HTTP right before, plays for its account. `open` makes the socket where there is no
+   * WebSocket, or another one is wanted.
    */
-  constructor(url, { schema, agent = 'broadside-js 0.1.0', former = null, open = (at, protocol) => new WebSocket(at, protocol) }) {
+  constructor(url, options) {
     super();
+    const { schema, agent = 'broadside-js 0.1.0', former = null, accountToken = null } = options;
+    const { open = (at, protocol) => new WebSocket(at, protocol) } = options;
+    const account = accountToken && readAccountToken(accountToken);
     this.schema = schema;
     this.input = schema.codecs.input.zero;
     this.world = former?.world ?? new World(schema);
@@ -55,7 +67,7 @@ export class Client extends Emitter {
     const socket = open(url, schema.subprotocol);
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
-    socket.onopen = () => this.send({ kind: 'hello', revision: schema.revision, agent, resume });
+    socket.onopen = () => this.send({ kind: 'hello', revision: schema.revision, agent, resume, account });
     socket.onmessage = ({ data }) => this.#handleFrame(data);
     socket.onclose = ({ code, reason }) => this.#end(code, String(reason));
     socket.onerror = (error) => this.emit('failed', error.error ?? new Error(`no connection to ${url}`)); // 'close' follows

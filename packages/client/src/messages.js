@@ -16,6 +16,7 @@ export function messageCodecs({ modes, request: gameRequest, roomState }) {
   const mode = enumeration(modes, u8);
   const role = enumeration(['play', 'spectate']);
   const token = struct({ session: u64, signature: fixedBytes(16) });
+  const accountToken = struct({ account: fixedBytes(16), expires_s: uint, signature: fixedBytes(16) });
   const choice = variants({
     quick: {},
     room: { room: uint },
@@ -50,7 +51,7 @@ export function messageCodecs({ modes, request: gameRequest, roomState }) {
   });
   const refusal = variants({
     noSuchTopic: {}, notAllowed: {}, tooFast: { wait_ms: uint }, badText: {}, badName: {}, noSuchPlayer: {}, tooMany: {},
-    nameless: {}, notInRoom: {}, byGame: { reason: u8 },
+    nameless: {}, notInRoom: {}, byGame: { reason: u8 }, muted: {},
   });
   const publication = variants({
     said: { from: string, text: string },
@@ -74,6 +75,7 @@ export function messageCodecs({ modes, request: gameRequest, roomState }) {
       revision: uint,
       agent: string,
       resume: option(struct({ token, have: uint, cells: list(struct({ cell: uint, behind: u8 })) }), bool),
+      account: option(accountToken, bool),
     },
     join: { name: string, room: choice, role },
     ping: { client_time: uint },
@@ -81,7 +83,7 @@ export function messageCodecs({ modes, request: gameRequest, roomState }) {
     request: { id: uint, request },
   });
   const server = variants({
-    welcome: { revision: uint, server: string, token, resumed: bool },
+    welcome: { revision: uint, server: string, token, resumed: bool, account: option(fixedBytes(16), bool) },
     joined: { room: uint, player: uint, tick_hz: uint, snapshot_every: uint, tick_zero: uint, mode, role },
     pong: { client_time: uint, server_time: uint, tick_us: uint },
     queued: { position: uint },

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
-import { BitReader, BitWriter, ByteReader, ByteWriter, World, decodeInput, encodeInput } from '../src/index.js';
+import { BitReader, BitWriter, ByteReader, ByteWriter, Client, World, decodeInput, encodeInput } from '../src/index.js';
 import { codecOfBytes } from '../src/layout.js';
 import { ARENA, startServer } from './harness.js';
 
@@ -60,6 +60,18 @@ test('every control message is encoded with the bytes it was decoded from', () =
   assert.deepEqual([matchStatus.mode, matchStatus.phase, matchStatus.winner], ['teams', 'playing', null]);
   const [{ state: zone }] = updates(examples['update-state']);
   assert.deepEqual([zone.y, zone.from, zone.holder, zone.contested], [-300, -120, 0, false]);
+});
+
+test('an account token goes into the hello with the bytes of the example, and other text is refused', () => {
+  const digits = (first, count) => Array.from({ length: count }, (_, at) => (first + at).toString(16).padStart(2, '0')).join('');
+  const accountToken = `${digits(0xa0, 16)}${(1_800_000_000).toString(16).padStart(16, '0')}${digits(0, 16)}`;
+  const socket = { sent: [], send: (frame) => socket.sent.push(frame), close() {} };
+  const options = { schema, agent: 'web 0.1.0', open: () => socket };
+  const client = new Client('ws://nowhere', { ...options, accountToken });
+  socket.onopen();
+  client.drop();
+  assert.deepEqual(socket.sent, [examples['client-hello-account']]);
+  assert.throws(() => new Client('ws://nowhere', { ...options, accountToken: accountToken.slice(1) }), TypeError);
 });
 
 /** Values of a layout, such that every variant of every enum in it occurs. */

@@ -183,6 +183,8 @@ pub enum ShardCommand {
     /// A message to one session, which had this connection when it was sent, or none and a seat on this shard. All messages to a session
     /// pass through the shard of its seat, so that they stay in order whatever becomes of the connection.
     Deliver(Option<ConnectionId>, SessionId, Envelope),
+    /// Closes the connection of a session, which had this one when it was kicked.
+    Kick(ConnectionId, SessionId, CloseCode),
     RoomFailed(RoomId),
     /// The room has ended: its players return to the lobby.
     RoomEnded(RoomId),

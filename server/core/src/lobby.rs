@@ -11,7 +11,8 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::{Publication, Refusal};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
-use broadside_shared::protocol::token::Token;
+use broadside_shared::protocol::text::Text;
+use broadside_shared::protocol::token::{AccountToken, Token};
 use broadside_shared::protocol::topic::Topic;
 
 use crate::commands::{
@@ -29,8 +30,18 @@ pub trait Lobby<G: Game> {
     fn seat_of(&self, token: &Token) -> Option<SeatLocation>;
     /// The session's connection, while it has one.
     fn connection_of(&self, session: SessionId) -> Option<ConnectionId>;
-    /// The session's account; `None` for a guest.
+    /// What an account token is worth now.
+    fn admit(&self, token: &AccountToken) -> AccountAdmission;
+    /// Gives the session this account, unless it has one.
+    fn set_account(&self, session: SessionId, account: AccountId);
+    /// The session's account; `None` without one.
     fn account_of(&self, session: SessionId) -> Option<AccountId>;
+    /// Whether a moderator has muted the session's account.
+    fn is_muted(&self, session: SessionId) -> bool;
+    /// Ends a session: closes its connection with this code, after which clients do not reconnect automatically, and gives up its seat.
+    fn kick(&self, session: SessionId, code: CloseCode);
+    /// Hands a report to the moderators, with what was said lately in the chats among these topics.
+    fn report(&self, report: PlayerReport, topics: &[Topic]);
     /// Makes this the session's connection.
     fn attach(&self, session: SessionId, connection: ConnectionId);
     /// Ends the session's use of this connection. A session without a seat ends with it.
@@ -84,6 +95,24 @@ pub trait Lobby<G: Game> {
     fn tick_taken(&self, room: RoomId, shard: usize);
     /// A shard skipped the fan-out of a tick of this room, because a newer tick arrived first.
     fn fanout_skipped(&self, room: RoomId);
+}
+
+/// What an account token is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountAdmission {
+    Accepted(AccountId),
+    /// Forged or expired: the client plays without an account.
+    Ignored,
+    /// The account is banned: the connection is to be closed.
+    Banned,
+}
+
+/// A player's report of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlayerReport {
+    pub by: SessionId,
+    pub of: SessionId,
+    pub text: Text,
 }
 
 /// A client's request to join a room.

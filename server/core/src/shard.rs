@@ -200,6 +200,7 @@ impl<G: Game> ShardCore<G> {
             ShardCommand::RoomEmptied(room) => drop(self.fanouts.remove(&room)),
             ShardCommand::Published(message) => self.publish(&message),
             ShardCommand::Deliver(to, session, envelope) => self.deliver(to, session, envelope, lobby),
+            ShardCommand::Kick(id, session, code) => self.kick(now, id, session, code, lobby),
             ShardCommand::RoomFailed(room) => self.fail_room(now, room, lobby),
             ShardCommand::RoomEnded(room) => self.end_room(now, room, lobby),
             ShardCommand::Shutdown => {
@@ -330,8 +331,12 @@ impl<G: Game> ShardCore<G> {
                 connection.close(CloseCode::TakenOver, turn);
             });
         }
-        let Some(id) = self.connection(key).map(Connection::id) else { return };
+        let Some((id, account)) = self.connection(key).map(|found| (found.id(), found.account())) else { return };
         let session = pending.resume.token.session;
+        // A session without an account may get one, but keeps the one it has: a token must not move what was played to another account.
+        if let Some(account) = account {
+            lobby.set_account(session, account);
+        }
         lobby.send(room.id, RoomCommand::Resume(seat, id, lobby.account_of(session)));
         lobby.attach(session, id);
         self.on(now, key, lobby, |connection, turn| connection.resume(&room, pending, turn));
@@ -375,6 +380,15 @@ impl<G: Game> ShardCore<G> {
             && connection.subscriptions().accepts_from(envelope.from)
         {
             connection.deliver(envelope.message, &mut self.outputs);
+        }
+    }
+
+    fn kick<L: Lobby<G>>(&mut self, now: MonoTime, id: ConnectionId, session: SessionId, code: CloseCode, lobby: &L) {
+        if self.find(id).is_some_and(|connection| !connection.is_closing()) {
+            self.on(now, id.key, lobby, |connection, turn| connection.close(code, turn));
+        } else if lobby.connection_of(session) != Some(id) {
+            // It has lost that connection, and may have another one, or its seat alone. Otherwise this shard failed, and both are gone.
+            lobby.kick(session, code);
         }
     }
 

@@ -11,7 +11,7 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::{Publication, Refusal, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
-use broadside_shared::protocol::token::Token;
+use broadside_shared::protocol::token::{AccountToken, Token};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick};
 use broadside_shared::toy::Toy;
@@ -20,7 +20,7 @@ use crate::commands::{
     AccountId, ConnectionId, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation,
     SessionId, ShardCommand, TopicMessage,
 };
-use crate::lobby::{AddressShare, Join, Lobby, SeatLimits};
+use crate::lobby::{AccountAdmission, AddressShare, Join, Lobby, PlayerReport, SeatLimits};
 use crate::messages::EncodedMessage;
 use crate::room::RoomConfig;
 use crate::subscriptions::ParkedSession;
@@ -42,7 +42,7 @@ pub(crate) enum Sent {
     CancelJoin(ConnectionId),
     Leave(SeatAssignment),
     Park(SeatAssignment),
-    Resume(SeatAssignment, ConnectionId),
+    Resume(SeatAssignment, ConnectionId, Option<AccountId>),
     Rename(SeatAssignment, Name),
     RenameQueued(ConnectionId, Name),
     Follow(SeatAssignment, PlayerId),
@@ -59,7 +59,7 @@ impl From<RoomCommand<Toy>> for Sent {
             RoomCommand::CancelJoin(connection) => Sent::CancelJoin(connection),
             RoomCommand::Leave(seat) => Sent::Leave(seat),
             RoomCommand::Park(seat) => Sent::Park(seat),
-            RoomCommand::Resume(seat, connection, _) => Sent::Resume(seat, connection),
+            RoomCommand::Resume(seat, connection, account) => Sent::Resume(seat, connection, account),
             RoomCommand::Rename(seat, name) => Sent::Rename(seat, name),
             RoomCommand::RenameQueued(connection, name) => Sent::RenameQueued(connection, name),
             RoomCommand::Follow(seat, player) => Sent::Follow(seat, player),
@@ -90,6 +90,9 @@ struct State {
     to_shards: Vec<(Option<usize>, ShardCommand)>,
     ticks_taken: u32,
     fanouts_skipped: u32,
+    banned: Vec<AccountId>,
+    muted: Vec<AccountId>,
+    reports: Vec<(PlayerReport, Vec<Topic>)>,
 }
 
 #[derive(Default)]
@@ -118,6 +121,18 @@ impl TestLobby {
     /// Takes what was sent to shards since the last call; `None` stands for every shard.
     pub(crate) fn take_shard_commands(&self) -> Vec<(Option<usize>, ShardCommand)> {
         std::mem::take(&mut self.state.borrow_mut().to_shards)
+    }
+
+    pub(crate) fn ban(&self, account: AccountId) {
+        self.state.borrow_mut().banned.push(account);
+    }
+
+    pub(crate) fn mute(&self, account: AccountId) {
+        self.state.borrow_mut().muted.push(account);
+    }
+
+    pub(crate) fn take_reports(&self) -> Vec<(PlayerReport, Vec<Topic>)> {
+        std::mem::take(&mut self.state.borrow_mut().reports)
     }
 
     pub(crate) fn has_session(&self, session: SessionId) -> bool {
@@ -158,6 +173,38 @@ impl Lobby<Toy> for TestLobby {
 
     fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {
         self.with(session, |found| found.connection).flatten()
+    }
+
+    /// A token with an odd signature is forged; the accounts of the lobby's bans are banned.
+    fn admit(&self, token: &AccountToken) -> AccountAdmission {
+        match (token.signature[0] % 2, self.state.borrow().banned.contains(&token.account)) {
+            (0, true) => AccountAdmission::Banned,
+            (0, false) => AccountAdmission::Accepted(token.account),
+            (_, _) => AccountAdmission::Ignored,
+        }
+    }
+
+    fn set_account(&self, session: SessionId, account: AccountId) {
+        self.with(session, |found| found.account = found.account.or(Some(account)));
+    }
+
+    fn is_muted(&self, session: SessionId) -> bool {
+        self.account_of(session).is_some_and(|account| self.state.borrow().muted.contains(&account))
+    }
+
+    fn kick(&self, session: SessionId, code: CloseCode) {
+        let (connection, seat) = self.with(session, |found| (found.connection, found.seat)).unwrap_or_default();
+        match (connection, seat) {
+            (Some(id), _) => {
+                self.state.borrow_mut().to_shards.push((Some(id.shard), ShardCommand::Kick(id, session, code)));
+            }
+            (None, Some(seat)) => self.send(seat.room, RoomCommand::Leave(seat.seat)),
+            (None, None) => {}
+        }
+    }
+
+    fn report(&self, report: PlayerReport, topics: &[Topic]) {
+        self.state.borrow_mut().reports.push((report, topics.to_vec()));
     }
 
     fn account_of(&self, session: SessionId) -> Option<AccountId> {

@@ -6,13 +6,14 @@ use broadside_core::room_loop::RoomLoop;
 use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase, Received};
 use broadside_shared::game::Game;
-use broadside_shared::ids::RoomId;
+use broadside_shared::ids::{AccountId, RoomId};
 use broadside_shared::link::{LinkProfile, Stalls};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::message::ClientMsg;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
+use broadside_shared::protocol::token::AccountToken;
 use broadside_shared::time::MonoTime;
 
 use crate::server::{LinkId, Setup, SimServer};
@@ -108,6 +109,10 @@ impl<G: Game<Config: Default>> Sim<G> {
         self.server.room(self.room).expect("the room is not empty")
     }
 
+    pub fn server(&self) -> &SimServer<G> {
+        &self.server
+    }
+
     /// Snapshots skipped by flow control.
     pub fn skipped(&self) -> u64 {
         self.server.skipped
@@ -119,6 +124,11 @@ impl<G: Game<Config: Default>> Sim<G> {
 
     /// Connects a client over a link. Returns its index.
     pub fn connect(&mut self, profile: &LinkProfile) -> usize {
+        self.connect_as(None, profile)
+    }
+
+    /// The same with a token of this account in the hello.
+    pub fn connect_as(&mut self, account: Option<AccountId>, profile: &LinkProfile) -> usize {
         let index = self.clients.len();
         let name = Name::new(&format!("sim {index}")).expect("a fine name");
         let mut client = Client::new(ClientConfig {
@@ -128,6 +138,7 @@ impl<G: Game<Config: Default>> Sim<G> {
             role: Role::Play,
             detail: Detail::View,
         });
+        client.set_account(account.map(|account| self.sign(account)));
         client.handle_open(self.now);
         let seed = self.seed.wrapping_add(index as u64 * 977);
         let link = self.server.connect(profile.pipes(seed));
@@ -145,6 +156,11 @@ impl<G: Game<Config: Default>> Sim<G> {
             next_frame_at: self.now.plus_us(index as u64 * 7919 % FRAME_US),
         });
         index
+    }
+
+    /// A token of this account, valid from now on.
+    pub fn sign(&self, account: AccountId) -> AccountToken {
+        self.server.sign(account)
     }
 
     /// Advances time by `seconds`.

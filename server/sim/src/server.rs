@@ -19,6 +19,7 @@ use broadside_server::clock::MonoClock;
 use broadside_server::inbox::{Inbox, Wakeup};
 use broadside_server::limits::holds::{AddressLimits, Caps};
 use broadside_server::lobby::ServerLobby;
+use broadside_server::lobby::account_tokens::AccountTokens;
 use broadside_server::lobby::directory::Directory;
 use broadside_server::lobby::sessions::Sessions;
 use broadside_server::metrics::Metrics;
@@ -28,10 +29,11 @@ use broadside_server::rooms::results::ResultSink;
 use broadside_server::rooms::runner::{Next, RoomRunner};
 use broadside_server::topics::Topics;
 use broadside_shared::game::Game;
-use broadside_shared::ids::RoomId;
+use broadside_shared::ids::{AccountId, RoomId};
 use broadside_shared::link::Pipe;
 use broadside_shared::protocol::FrameKind;
 use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::token::AccountToken;
 use broadside_shared::time::MonoTime;
 
 /// The server's clock is this much ahead of the clients', in microseconds, so that mistaking one for the other breaks a test.
@@ -158,7 +160,7 @@ impl<G: Game> SimServer<G> {
         SimServer {
             clock_us,
             now: MonoTime(0),
-            lobby: ServerLobby::new(context, directory, Sessions::new([7; 32])),
+            lobby: ServerLobby::new(context, directory, Sessions::new([7; 32]), AccountTokens::new([8; 32])),
             shards: (0..setup.shards).map(shard).collect(),
             rooms: Vec::new(),
             links: BTreeMap::new(),
@@ -167,6 +169,11 @@ impl<G: Game> SimServer<G> {
             skipped: 0,
             taps: None,
         }
+    }
+
+    /// A token of this account, valid from now on.
+    pub fn sign(&self, account: AccountId) -> AccountToken {
+        self.lobby.account_tokens.sign(account, self.lobby.context.clock.unix_s())
     }
 
     /// Sets the time, by the clients' clock.

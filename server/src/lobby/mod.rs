@@ -3,13 +3,21 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`names`] | which names may be given out, and which of them look alike |
+//! | [`reserved_names`] | names that belong to accounts |
+//! | [`account_tokens`] | what shows in a hello whose account it is |
+//! | [`restrictions`] | banned and muted accounts |
+//! | [`reports`] | reports of players, with what was said around them |
 //! | [`sessions`] | who is connected or may come back, and the names players find each other by |
 //! | [`directory`] | the rooms: opened, found, reserved in, retired |
 //! | [`board`] | the leaderboard of all rooms, once a second |
 
+pub mod account_tokens;
 pub mod board;
 pub mod directory;
 pub mod names;
+pub mod reports;
+pub mod reserved_names;
+pub mod restrictions;
 pub mod sessions;
 
 use std::net::IpAddr;
@@ -19,25 +27,28 @@ use broadside_core::commands::{
     AccountId, ConnectionId, Envelope, Hold, JoinRequest, KeptMessages, RoomCommand, RoomInfo, SeatAssignment,
     SeatLocation, SessionId, ShardCommand,
 };
-use broadside_core::lobby::{Join, Lobby};
+use broadside_core::lobby::{AccountAdmission, Join, Lobby, PlayerReport};
 use broadside_core::messages::EncodedMessage;
 use broadside_core::subscriptions::ParkedSession;
 use broadside_shared::game::Game;
 use broadside_shared::ids::RoomId;
-use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::message::{Publication, Refusal};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::RoomChoice;
-use broadside_shared::protocol::token::Token;
+use broadside_shared::protocol::token::{AccountToken, Token};
 use broadside_shared::protocol::topic::Topic;
 
 use crate::limits::holds::TooMuch;
 use crate::limits::rates::{AddressRates, Rate};
 use crate::metrics::labels::{AddressLimit, JoinResult};
 use crate::rooms::context::ServerContext;
+use account_tokens::AccountTokens;
 use board::Leaderboard;
 use directory::Directory;
 use names::{FitName, Looks};
+use reports::Reports;
+use restrictions::Restrictions;
 use sessions::Sessions;
 
 /// Everything between the rooms, shared by all threads.
@@ -45,6 +56,10 @@ pub struct ServerLobby<G: Game> {
     pub context: ServerContext,
     pub directory: Directory<G>,
     pub sessions: Sessions,
+    pub account_tokens: AccountTokens,
+    pub restrictions: Restrictions,
+    /// Reports of players, for whoever keeps them.
+    pub reports: Reports,
     pub leaderboard: Leaderboard,
     /// Which addresses opened rooms lately.
     pub room_creations: AddressRates,
@@ -53,9 +68,31 @@ pub struct ServerLobby<G: Game> {
 impl<G: Game> ServerLobby<G> {
     /// A lobby without sessions, over the rooms of `directory`.
     #[must_use]
-    pub fn new(context: ServerContext, directory: Directory<G>, sessions: Sessions) -> Self {
-        let (leaderboard, room_creations) = (Leaderboard::default(), AddressRates::new(Rate::ROOM_CREATIONS));
-        ServerLobby { context, directory, sessions, leaderboard, room_creations }
+    pub fn new(
+        context: ServerContext,
+        directory: Directory<G>,
+        sessions: Sessions,
+        account_tokens: AccountTokens,
+    ) -> Self {
+        ServerLobby {
+            context,
+            directory,
+            sessions,
+            account_tokens,
+            restrictions: Restrictions::default(),
+            reports: Reports::default(),
+            leaderboard: Leaderboard::default(),
+            room_creations: AddressRates::new(Rate::ROOM_CREATIONS),
+        }
+    }
+
+    /// Ends every session of an account; see [`Lobby::kick`].
+    pub fn kick_account(&self, account: AccountId, code: CloseCode) {
+        self.sessions.of_account(account).into_iter().for_each(|session| self.kick(session, code));
+    }
+
+    fn is_banned(&self, account: AccountId) -> bool {
+        self.restrictions.is_banned(account, self.context.clock.unix_s())
     }
 
     /// Once a second: removes ended rooms and assembles the leaderboard. The server stood still for `still_us`
@@ -134,7 +171,41 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
     }
 
     fn seat_of(&self, token: &Token) -> Option<SeatLocation> {
-        self.sessions.seat_of(token)
+        let seat = self.sessions.seat_of(token)?;
+        // The kick that comes with a ban may be on its way to it.
+        let is_banned = self.sessions.account_of(token.session).is_some_and(|account| self.is_banned(account));
+        (!is_banned).then_some(seat)
+    }
+
+    fn admit(&self, token: &AccountToken) -> AccountAdmission {
+        match self.account_tokens.verify(token, self.context.clock.unix_s()) {
+            Some(account) if self.is_banned(account) => AccountAdmission::Banned,
+            Some(account) => AccountAdmission::Accepted(account),
+            None => AccountAdmission::Ignored,
+        }
+    }
+
+    fn set_account(&self, session: SessionId, account: AccountId) {
+        self.sessions.set_account(session, account);
+    }
+
+    fn is_muted(&self, session: SessionId) -> bool {
+        let account = self.sessions.account_of(session);
+        account.is_some_and(|account| self.restrictions.is_muted(account, self.context.clock.unix_s()))
+    }
+
+    fn kick(&self, session: SessionId, code: CloseCode) {
+        assert_eq!(code.retry(), Retry::Manual, "after {code:?} a client comes back, and its seat is kept");
+        match self.sessions.whereabouts(session) {
+            (Some(id), _) => self.context.shards[id.shard].send([ShardCommand::Kick(id, session, code)]),
+            (None, Some(seat)) => self.send(seat.room, RoomCommand::Leave(seat.seat)),
+            // It has ended.
+            (None, None) => {}
+        }
+    }
+
+    fn report(&self, report: PlayerReport, topics: &[Topic]) {
+        self.keep_report(report, topics);
     }
 
     fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {

@@ -19,6 +19,7 @@ use broadside_core::messages::EncodedMessage;
 use broadside_core::subscriptions::ParkedSession;
 
 use super::names::{FitName, Looks};
+use super::reserved_names::ReservedNames;
 use crate::secret;
 
 #[derive(Debug, Clone)]
@@ -36,6 +37,7 @@ struct Session {
 pub struct SessionState {
     pub id: SessionId,
     pub name: Option<Name>,
+    pub account: Option<AccountId>,
     pub connection: Option<ConnectionId>,
     pub seat: Option<SeatLocation>,
 }
@@ -46,6 +48,9 @@ pub struct Sessions {
     by_id: DashMap<SessionId, Session>,
     /// By every look of the session's name, so that no two names look alike.
     by_look: Mutex<BTreeMap<String, SessionId>>,
+    by_account: DashMap<AccountId, Vec<SessionId>>,
+    /// Names that only sessions of their accounts get.
+    pub reserved: ReservedNames,
 }
 
 impl Sessions {
@@ -56,7 +61,13 @@ impl Sessions {
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
         let key = Hmac::new_from_slice(&key).expect("HMAC takes keys of any length");
-        Sessions { key, by_id: DashMap::new(), by_look: Mutex::default() }
+        Sessions {
+            key,
+            by_id: DashMap::new(),
+            by_look: Mutex::default(),
+            by_account: DashMap::new(),
+            reserved: ReservedNames::default(),
+        }
     }
 
     /// Opens a session over this connection. Its number is random, so that it does not reveal how many sessions there are.
@@ -137,7 +148,8 @@ impl Sessions {
         self.end_if_unused(session);
     }
 
-    /// Gives the session the wanted name, followed by a number if another session has that name or one that looks like it.
+    /// Gives the session the wanted name, followed by a number if another session has that name or one that looks like it, or if it
+    /// belongs to another account.
     ///
     /// # Panics
     /// Never: there are more numbers than sessions.
@@ -146,6 +158,9 @@ impl Sessions {
             let looks = Looks::of(&name);
             // Lock order: the session first, then the looks.
             let Some(mut found) = self.by_id.get_mut(&session) else { return name };
+            if !self.reserved.are_free_for(&looks, found.account) {
+                continue;
+            }
             let mut by_look = self.by_look();
             if looks.each().any(|look| by_look.get(look).is_some_and(|owner| *owner != session)) {
                 continue;
@@ -167,7 +182,24 @@ impl Sessions {
         self.by_id.get(&session).and_then(|found| found.name.clone())
     }
 
-    /// The session's account; `None` for a guest.
+    /// Gives the session this account, unless it has one.
+    pub fn set_account(&self, session: SessionId, account: AccountId) {
+        // Lock order: the session first, then its account. So it cannot end in between and leave a trace.
+        if let Some(mut found) = self.by_id.get_mut(&session)
+            && found.account.is_none()
+        {
+            found.account = Some(account);
+            self.by_account.entry(account).or_default().push(session);
+        }
+    }
+
+    /// The sessions of an account, oldest first.
+    #[must_use]
+    pub fn of_account(&self, account: AccountId) -> Vec<SessionId> {
+        self.by_account.get(&account).map(|sessions| sessions.clone()).unwrap_or_default()
+    }
+
+    /// The session's account; `None` without one.
     #[must_use]
     pub fn account_of(&self, session: SessionId) -> Option<AccountId> {
         self.by_id.get(&session).and_then(|found| found.account)
@@ -210,6 +242,7 @@ impl Sessions {
         let state = |id: SessionId, found: &Session| SessionState {
             id,
             name: found.name.clone(),
+            account: found.account,
             connection: found.connection,
             seat: found.seat,
         };
@@ -222,6 +255,12 @@ impl Sessions {
     #[must_use]
     pub fn looks(&self) -> usize {
         self.by_look().len()
+    }
+
+    /// How many accounts have sessions.
+    #[must_use]
+    pub fn accounts(&self) -> usize {
+        self.by_account.len()
     }
 
     /// Number of sessions, connected or not.
@@ -246,7 +285,12 @@ impl Sessions {
 
     fn end_if_unused(&self, session: SessionId) {
         let ended = self.by_id.remove_if(&session, |_, found| found.connection.is_none() && found.seat.is_none());
-        if let Some(name) = ended.and_then(|(_, session)| session.name) {
+        let Some((_, Session { name, account, .. })) = ended else { return };
+        if let Some(account) = account {
+            self.by_account.alter(&account, |_, sessions| sessions.into_iter().filter(|id| *id != session).collect());
+            self.by_account.remove_if(&account, |_, sessions| sessions.is_empty());
+        }
+        if let Some(name) = name {
             // Computed before taking the lock, for which all sessions contend.
             let looks = Looks::of(&name);
             let mut by_look = self.by_look();
@@ -361,5 +405,37 @@ mod tests {
         assert!(sessions.by_look().is_empty(), "nothing is left of ended sessions");
         set_name(&sessions, ann, "Ann");
         assert!(sessions.by_look().is_empty(), "an ended session gets no name");
+    }
+
+    #[test]
+    fn an_account_is_set_once_and_its_sessions_are_found_while_they_last() {
+        let sessions = Sessions::new([7; 32]);
+        let (ann, eve) = (AccountId([1; 16]), AccountId([2; 16]));
+        let [first, second] = [1, 2].map(|key| sessions.open(connection(key)).session);
+        sessions.set_account(first, ann);
+        sessions.set_account(second, ann);
+        sessions.set_account(first, eve);
+        assert_eq!((sessions.account_of(first), sessions.of_account(eve)), (Some(ann), vec![]));
+        assert_eq!(sessions.of_account(ann), [first, second]);
+        sessions.detach(first, connection(1));
+        assert_eq!(sessions.of_account(ann), [second]);
+        sessions.detach(second, connection(2));
+        sessions.set_account(second, eve);
+        assert!(sessions.by_account.is_empty(), "nothing is left of ended sessions");
+    }
+
+    #[test]
+    fn the_name_of_an_account_is_given_to_its_sessions_only() {
+        let sessions = Sessions::new([7; 32]);
+        let ann = AccountId([1; 16]);
+        let [guest, owner, other] = [1, 2, 3].map(|key| sessions.open(connection(key)).session);
+        sessions.set_account(owner, ann);
+        assert_eq!(set_name(&sessions, guest, "Ann"), name("Ann"));
+        sessions.reserved.claim(ann, &name("Ann")).expect("no other account has it");
+        assert_eq!(sessions.name_of(guest), Some(name("Ann")), "nobody is renamed");
+        assert_eq!(set_name(&sessions, owner, "Ann"), name("Ann 2"), "two live sessions never look alike");
+        assert_eq!(set_name(&sessions, guest, "Ann"), name("Ann 3"), "a guest who asks again has lost it");
+        assert_eq!(set_name(&sessions, owner, "Ann"), name("Ann"));
+        assert_eq!(set_name(&sessions, other, "Аnn"), name("Аnn 2"), "nor one that looks like it");
     }
 }

@@ -82,6 +82,8 @@ pub struct Metrics {
     pub leaves: Counter,
     /// Players' results lost because the room failed while they played.
     pub results_lost: Counter,
+    /// Reports of players that were lost because too many waited. They are in the log.
+    pub reports_dropped: Counter,
     /// WebSockets that ended, by close code; use [`Metrics::closed`] and [`Metrics::torn`].
     pub closes: Family<Closed, Counter>,
     /// WebSocket handshakes refused because of the page's origin.
@@ -156,6 +158,7 @@ impl Metrics {
             joins: PerLabel::new(Counter::default),
             leaves: Counter::default(),
             results_lost: Counter::default(),
+            reports_dropped: Counter::default(),
             closes: Family::default(),
             origin_refusals: Counter::default(),
             room_failures: Counter::default(),
@@ -247,6 +250,7 @@ impl Metrics {
         add(to, "joins", "Join requests, by result", self.joins.family());
         add(to, "leaves", "Players who left their seat", &self.leaves);
         add(to, "results_lost", "Players' results lost because their room failed", &self.results_lost);
+        add(to, "reports_dropped", "Reports of players dropped because too many waited", &self.reports_dropped);
         add(to, "closes", "Ended WebSockets, by close code; 1006 is a lost connection", &self.closes);
         add(
             to,

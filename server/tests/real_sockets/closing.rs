@@ -32,7 +32,8 @@ async fn close_after(server: &Server, message: Message) -> (u16, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_violation_before_the_hello_has_its_close_code() {
     let server = Server::start().await;
-    let hello = |revision| encode_client(&ClientMsg::Hello { revision, agent: "test".to_owned(), resume: None });
+    let hello =
+        |revision| encode_client(&ClientMsg::Hello { revision, agent: "test".to_owned(), resume: None, account: None });
     let too_early = encode_client(&ClientMsg::Ping { client_time: MonoTime(1) });
     let mut with_more = hello(REVISION);
     with_more.push(0);
@@ -60,7 +61,7 @@ async fn every_violation_before_the_hello_has_its_close_code() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_hello_is_an_error_and_a_second_join_requests_another_seat() {
     let server = Server::start().await;
-    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None };
+    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None, account: None };
     let mut greeted = bare(&server).await;
     greet(&mut greeted).await;
     say(&mut greeted, &hello).await;

@@ -320,7 +320,7 @@ fn upgrade(server: &Server) -> String {
 }
 
 fn hello() -> Vec<u8> {
-    encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None })
+    encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None, account: None })
 }
 
 fn answers(mut bytes: &[u8]) -> Vec<Answer> {

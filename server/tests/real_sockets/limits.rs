@@ -173,7 +173,8 @@ async fn repeated_joins_and_cuts_do_not_accumulate_parked_seats() {
     let resumed = async |token| {
         let mut socket = websocket(&server, 2, "").await;
         let resume = Some(Resume { token, have: Tick(0), cells: Vec::new() });
-        say(&mut socket, &ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume }).await;
+        say(&mut socket, &ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume, account: None })
+            .await;
         (matches!(hear(&mut socket).await, ServerMsg::Welcome { resumed: true, .. }), socket)
     };
     assert!(!resumed(tokens[0]).await.0, "the oldest is given up");

@@ -71,7 +71,7 @@ async fn join_through(server: &Server, agent: &str, forwarded: &str) {
     let stream = server.stream().await;
     let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.expect("the server lets us in");
     let name = Name::new("Visitor").expect("a fine name");
-    let hello = ClientMsg::Hello { revision: REVISION, agent: agent.to_owned(), resume: None };
+    let hello = ClientMsg::Hello { revision: REVISION, agent: agent.to_owned(), resume: None, account: None };
     for msg in [hello, ClientMsg::Join { name, room: RoomChoice::Quick, role: Role::Play }] {
         socket.send(Message::Binary(encode_client(&msg).into())).await.expect("the server stays");
     }

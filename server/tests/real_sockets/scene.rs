@@ -381,7 +381,7 @@ pub(crate) async fn hear(socket: &mut Socket) -> ServerMsg {
 
 /// Sends hello and receives the welcome; returns the session's token.
 pub(crate) async fn greet(socket: &mut Socket) -> Token {
-    say(socket, &ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None }).await;
+    say(socket, &ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None, account: None }).await;
     match hear(socket).await {
         ServerMsg::Welcome { revision: REVISION, token, resumed: false, .. } => token,
         other => panic!("a welcome was due, not {other:?}"),
@@ -390,7 +390,7 @@ pub(crate) async fn greet(socket: &mut Socket) -> Token {
 
 /// Sends hello; returns true for a welcome and false for a close.
 pub(crate) async fn is_let_in(socket: &mut Socket) -> bool {
-    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None };
+    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None, account: None };
     // A server that closes at once may no longer accept the hello.
     let _ = socket.send(Message::Binary(encode_client(&hello).into())).await;
     matches!(within("an answer to the hello", socket.next()).await, Some(Ok(Message::Binary(_))))

@@ -27,7 +27,7 @@ use crate::scene::{Puppet, Server, ask, bare, close_of, greet, hear, say, seat_o
 /// A hello with an earlier session's token.
 fn hello_again(token: Token) -> ClientMsg {
     let resume = Resume { token, have: Tick(0), cells: Vec::new() };
-    ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: Some(resume) }
+    ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: Some(resume), account: None }
 }
 
 /// Sends messages in one write, masked with zeros; the client library writes each frame separately.
@@ -126,7 +126,7 @@ async fn a_join_right_after_a_resuming_hello_is_accepted() {
     let server = Server::start_with(|config| config.shards = Some(2)).await;
     let join = || ClientMsg::Join { name: Name::new("Ann").expect("fine"), room: RoomChoice::Quick, role: Role::Play };
     let mut first = bare(&server).await;
-    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None };
+    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None, account: None };
     say_at_once(&mut first, &[hello, join()]).await;
     let ServerMsg::Welcome { token, resumed: false, .. } = hear(&mut first).await else { panic!("no welcome") };
     assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { .. }));

@@ -64,8 +64,10 @@ fn framed(opcode: u8, payload: &[u8]) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames_right_after_the_handshake_are_received() {
     let server = Server::start_secure().await;
-    let hello =
-        framed(2, &encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None }));
+    let hello = framed(
+        2,
+        &encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None, account: None }),
+    );
     // In the same record, in a second record of the same write, and in a record split in two.
     for cut in [0, 1, 2] {
         let stream = TcpStream::connect(server.address()).await.expect("the server listens");

@@ -46,8 +46,9 @@ impl<G: Game> Client<G> {
 
     pub(super) fn handle_control(&mut self, now: MonoTime, msg: &ServerMsg) {
         match *msg {
-            ServerMsg::Welcome { token, resumed, .. } => {
+            ServerMsg::Welcome { token, resumed, account, .. } => {
                 let session = &mut self.session;
+                session.account_in_use = account;
                 session.token = Some(token);
                 session.phase = if resumed || session.config.room.is_some() { Phase::Joining } else { Phase::Lobby };
                 session.resuming = resumed;
@@ -171,7 +172,7 @@ mod tests {
 
     fn welcome(resumed: bool) -> ServerMsg {
         let token = Token { session: 1, signature: [2; 16] };
-        ServerMsg::Welcome { revision: REVISION, server: "test".to_owned(), token, resumed }
+        ServerMsg::Welcome { revision: REVISION, server: "test".to_owned(), token, resumed, account: None }
     }
 
     /// A client that plays in room 1.

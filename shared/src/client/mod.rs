@@ -58,7 +58,7 @@ use crate::protocol::FrameKind;
 use crate::protocol::codec;
 use crate::protocol::message::{ClientMsg, Request};
 use crate::protocol::room::Role;
-use crate::protocol::token::Token;
+use crate::protocol::token::{AccountToken, Token};
 use crate::replication::bits::WireError;
 use crate::time::{MonoTime, tick_us};
 
@@ -90,6 +90,11 @@ impl<G: Game> Client<G> {
     /// Resumes an earlier session, whose welcome brought this token, with the next connection.
     pub fn set_token(&mut self, token: Token) {
         self.session.token = Some(token);
+    }
+
+    /// Plays for an account from the next connection on; `None` for none. Tokens are short-lived: set a new one before each connection.
+    pub fn set_account(&mut self, account: Option<AccountToken>) {
+        self.session.account = account;
     }
 
     /// The socket is open: sends the hello. Over a later socket the client asks for its seat and for the ticks it missed.

@@ -5,11 +5,11 @@ use super::output::Output;
 use super::requests::{Answer, Requests};
 use super::{ClientConfig, ClientEvent, Phase};
 use crate::game::Game;
-use crate::ids::{PlayerId, RoomId};
+use crate::ids::{AccountId, PlayerId, RoomId};
 use crate::protocol::REVISION;
 use crate::protocol::message::{ClientMsg, Request, Resume};
 use crate::protocol::room::{ModeId, Role};
-use crate::protocol::token::Token;
+use crate::protocol::token::{AccountToken, Token};
 use crate::time::MonoTime;
 
 pub(super) struct Session {
@@ -20,6 +20,10 @@ pub(super) struct Session {
     /// Position in the join queue, from 1; `None` outside it.
     pub(super) queue_position: Option<u32>,
     pub(super) token: Option<Token>,
+    /// The account to play for.
+    pub(super) account: Option<AccountToken>,
+    /// As the last welcome said.
+    pub(super) account_in_use: Option<AccountId>,
     /// Another room or the lobby was requested, and the server has not confirmed it yet.
     pub(super) move_pending: bool,
     /// Joins sent over this connection and not answered, as far as can be told: a later join may take the answer of an earlier one away.
@@ -69,6 +73,8 @@ impl Session {
             seat: None,
             queue_position: None,
             token: None,
+            account: None,
+            account_in_use: None,
             move_pending: false,
             joins_unanswered: 0,
             resuming: false,
@@ -91,7 +97,8 @@ impl Session {
     }
 
     pub(super) fn send_hello<G: Game>(&mut self, now: MonoTime, resume: Option<Resume>, out: &mut Output<G>) {
-        out.send(&ClientMsg::Hello { revision: REVISION, agent: self.config.agent.clone(), resume });
+        let (agent, account) = (self.config.agent.clone(), self.account);
+        out.send(&ClientMsg::Hello { revision: REVISION, agent, resume, account });
         // The first ping goes with the hello, so that the clock is set when the first snapshot arrives.
         self.send_ping(now, out);
     }

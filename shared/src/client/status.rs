@@ -3,7 +3,7 @@
 use super::stats::Stats;
 use super::{Client, Phase, View};
 use crate::game::{BotView, Game, Standing};
-use crate::ids::{PlayerId, RoomId};
+use crate::ids::{AccountId, PlayerId, RoomId};
 use crate::protocol::match_status::MatchStatus;
 use crate::protocol::name::Name;
 use crate::protocol::room::{ModeId, Role};
@@ -56,6 +56,12 @@ impl<G: Game> Client<G> {
     #[must_use]
     pub fn token(&self) -> Option<Token> {
         self.session.token
+    }
+
+    /// The account that results count for, as the last welcome said; `None` without one.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        self.session.account_in_use
     }
 
     /// The position in the join queue, 1 being the next; `None` outside it.

@@ -41,6 +41,10 @@ pub enum CloseCode {
     TooManyFromAddress = 4012,
     /// The origin of the page is not allowed to connect to this server.
     WrongOrigin = 4013,
+    /// The account is banned.
+    Banned = 4014,
+    /// A moderator removed the player.
+    Kicked = 4015,
 }
 
 /// Whether a client should reconnect automatically.
@@ -54,7 +58,7 @@ pub enum Retry {
 
 impl CloseCode {
     /// Every code, for docs and tests.
-    pub const ALL: [CloseCode; 18] = [
+    pub const ALL: [CloseCode; 20] = [
         CloseCode::Normal,
         CloseCode::GoingAway,
         CloseCode::Broken,
@@ -73,6 +77,8 @@ impl CloseCode {
         CloseCode::TakenOver,
         CloseCode::TooManyFromAddress,
         CloseCode::WrongOrigin,
+        CloseCode::Banned,
+        CloseCode::Kicked,
     ];
 
     /// The number on the wire.
@@ -111,6 +117,8 @@ impl CloseCode {
             CloseCode::WrongOrigin => {
                 "pages of this origin may not connect; the server's log names the flag that allows it"
             }
+            CloseCode::Banned => "account is banned",
+            CloseCode::Kicked => "removed by a moderator",
         }
     }
 
@@ -141,6 +149,8 @@ impl CloseCode {
                 "This server takes no connections from the address of this page. Open the game at the server's own \
                  address, or ask who runs it to allow this one."
             }
+            CloseCode::Banned => "This account is banned. Your account page says until when, and why.",
+            CloseCode::Kicked => "A moderator removed you from the game.",
         }
     }
 
@@ -156,7 +166,9 @@ impl CloseCode {
             | CloseCode::Malformed
             | CloseCode::NoSuchRoom
             | CloseCode::TakenOver
-            | CloseCode::WrongOrigin => Retry::Manual,
+            | CloseCode::WrongOrigin
+            | CloseCode::Banned
+            | CloseCode::Kicked => Retry::Manual,
             CloseCode::GoingAway
             | CloseCode::GreetingTimeout
             | CloseCode::TooManyFrames

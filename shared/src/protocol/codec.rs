@@ -262,20 +262,25 @@ impl Reader for &mut Shortest<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{PlayerId, RoomId};
+    use crate::ids::{AccountId, PlayerId, RoomId};
     use crate::protocol::name::Name;
     use crate::protocol::room::RoomChoice;
     use crate::protocol::room::{ModeId, Role};
-    use crate::protocol::token::Token;
+    use crate::protocol::token::{AccountToken, Token};
     use crate::time::{MonoTime, Tick};
 
     fn name() -> Name {
         Name::new("Ann Łee").expect("a valid name")
     }
 
+    fn account_token() -> AccountToken {
+        AccountToken { account: AccountId([8; 16]), expires_s: 1_800_000_000, signature: [9; 16] }
+    }
+
     fn client_msgs() -> Vec<ClientMsg> {
         vec![
-            ClientMsg::Hello { revision: 1, agent: "test 1".into(), resume: None },
+            ClientMsg::Hello { revision: 1, agent: "test 1".into(), resume: None, account: None },
+            ClientMsg::Hello { revision: 1, agent: "test 1".into(), resume: None, account: Some(account_token()) },
             ClientMsg::Join { name: name(), room: RoomChoice::Room(RoomId(7)), role: Role::Spectate },
             ClientMsg::Ping { client_time: MonoTime(123_456_789) },
             ClientMsg::Leave,
@@ -289,6 +294,7 @@ mod tests {
                 server: "broadside 0.1.0".into(),
                 token: Token { session: 9, signature: [7; 16] },
                 resumed: false,
+                account: Some(AccountId([8; 16])),
             },
             ServerMsg::Joined {
                 room: RoomId(1),
@@ -397,7 +403,7 @@ mod tests {
         assert_eq!(decode_update(&[2, 0, 0, 0, 1, 5, 0xfb, 4, 0]), Err(WireError::Control));
         // A string whose bytes look like the announcement of an integer is a string.
         let agent = "\u{fb}\u{fc}\u{fd}".to_owned();
-        let hello = ClientMsg::Hello { revision: 1, agent, resume: None };
+        let hello = ClientMsg::Hello { revision: 1, agent, resume: None, account: None };
         assert_eq!(decode_client(&encode_client(&hello)[1..]), Ok(hello));
     }
 
@@ -407,10 +413,11 @@ mod tests {
         frame.push(0);
         assert_eq!(decode_client(&frame[1..]), Err(WireError::Long(1)));
         // The revision of a hello is read whatever follows it.
-        let hello = |revision| encode_client(&ClientMsg::Hello { revision, agent: "test".into(), resume: None });
+        let hello =
+            |revision| encode_client(&ClientMsg::Hello { revision, agent: "test".into(), resume: None, account: None });
         for revision in [0, 1, 250, 251, u16::MAX] {
             let frame = hello(revision);
-            let number = frame.len() - "test".len() - 2;
+            let number = frame.len() - "test".len() - 3;
             assert_eq!(hello_revision(&frame[1..number]), Some(revision));
             assert_eq!(hello_revision(&[&frame[1..], &[9; 40]].concat()), Some(revision));
             assert_eq!(hello_revision(&frame[1..number - 1]), None);
@@ -419,7 +426,7 @@ mod tests {
         // A hello whose agent claims 2^60 bytes: refused before anything is allocated.
         let lie = [0, 1, 253, 0, 0, 0, 0, 0, 0, 0, 16];
         assert_eq!(decode_client(&lie), Err(WireError::Control));
-        let long = encode_client(&ClientMsg::Hello { revision: 1, agent: "x".repeat(65), resume: None });
+        let long = encode_client(&ClientMsg::Hello { revision: 1, agent: "x".repeat(65), resume: None, account: None });
         assert!(matches!(decode_client(&long[1..]), Err(WireError::Range { what: "agent length", value: 65, .. })));
     }
 }

@@ -11,8 +11,8 @@ use super::match_status::MatchStatus;
 use super::name::Name;
 use super::room::{ModeId, Role, RoomChoice};
 use super::text::Text;
-use super::token::Token;
-use crate::ids::{PlayerId, RoomId};
+use super::token::{AccountToken, Token};
+use crate::ids::{AccountId, PlayerId, RoomId};
 use crate::time::{MonoTime, Tick};
 
 /// Client to server.
@@ -27,6 +27,9 @@ pub enum ClientMsg {
         agent: String,
         /// The seat of an earlier connection, to be resumed.
         resume: Option<Resume>,
+        /// The account to play for. One that is forged or expired is ignored, and never a reason to close; a resumed session keeps the
+        /// account that it has.
+        account: Option<AccountToken>,
     },
     /// Asks for a seat, at any time after the welcome. An earlier seat is given up.
     Join {
@@ -169,6 +172,8 @@ pub enum Refusal {
         /// Why: an index in [`Game::REFUSALS`](crate::game::Game::REFUSALS).
         reason: u8,
     },
+    /// A moderator has muted the player's account.
+    Muted,
 }
 
 impl Refusal {
@@ -186,6 +191,7 @@ impl Refusal {
             Refusal::Nameless => "Choose a name first.",
             Refusal::NotInRoom => "Join a room first.",
             Refusal::ByGame { .. } => "The game does not allow that now.",
+            Refusal::Muted => "A moderator has muted you.",
         }
     }
 }
@@ -203,6 +209,9 @@ pub enum ServerMsg {
         token: Token,
         /// Whether the seat named in the hello was resumed: then `Joined` follows without a join.
         resumed: bool,
+        /// The account that results of this session count for; `None` without one. A client that sent a token for another one
+        /// gets a new token over HTTP for its next connection.
+        account: Option<AccountId>,
     },
     /// The answer to the join: the client is seated, and snapshots follow.
     Joined {

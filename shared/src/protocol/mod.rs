@@ -11,7 +11,7 @@
 //! | [`room`] | the choice of a room by mode, code or reservation |
 //! | [`handshake`] | the WebSocket handshake, for developers |
 //! | [`topic`] | named streams that clients subscribe to |
-//! | [`token`] | the resume token |
+//! | [`token`] | tokens of sessions and accounts |
 //! | [`close`] | close codes, and what the player should do about each |
 //! | [`limits`] | every limit on what the peer may send |
 //!
@@ -36,7 +36,7 @@ use crate::replication::bits::WireError;
 /// The WebSocket subprotocol of both ends.
 pub const SUBPROTOCOL: &str = "broadside.v1";
 /// Counts wire changes within [`SUBPROTOCOL`]; the hello carries it, and both ends must have the same.
-pub const REVISION: u16 = 2;
+pub const REVISION: u16 = 3;
 
 /// Bytes of the WebSocket header of a payload of `len` bytes (RFC 6455, section 5.2); a client's frames carry a mask of
 /// 4 more.

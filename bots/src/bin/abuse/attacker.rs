@@ -99,7 +99,7 @@ impl Attacker {
         resume: Option<Resume>,
     ) -> Result<(Attacker, ServerMsg), Reaction> {
         let mut attacker = Attacker::complete_handshake(testbed, from, "")?;
-        let hello = ClientMsg::Hello { revision: REVISION, agent: "abuse".to_owned(), resume };
+        let hello = ClientMsg::Hello { revision: REVISION, agent: "abuse".to_owned(), resume, account: None };
         attacker.send(&binary(&codec::encode_client(&hello)))?;
         let welcome = attacker.wait_for(|msg| matches!(msg, ServerMsg::Welcome { .. }))?;
         Ok((attacker, welcome))

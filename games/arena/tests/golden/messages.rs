@@ -6,7 +6,7 @@ use broadside_arena::pickup::Boon;
 use broadside_arena::ship::{Cause, LocalPlayerState};
 use broadside_arena::{Arena, ArenaInput, Border};
 use broadside_shared::game::Game;
-use broadside_shared::ids::{EntityId, PlayerId, RoomId};
+use broadside_shared::ids::{AccountId, EntityId, PlayerId, RoomId};
 use broadside_shared::protocol::codec::{
     decode_client, decode_server, decode_update, encode_client, encode_server, encode_update, encode_value,
 };
@@ -20,7 +20,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::snapshot::write_player_state;
 use broadside_shared::protocol::text::Text;
-use broadside_shared::protocol::token::Token;
+use broadside_shared::protocol::token::{AccountToken, Token};
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::replication::bits::{BitReader, BitWriter};
 use broadside_shared::time::{MonoTime, Tick};
@@ -37,7 +37,8 @@ pub(crate) fn name() -> Name {
 fn client() -> Vec<(&'static str, ClientMsg)> {
     let of = |msg: &ClientMsg| match msg {
         // A new variant needs a golden: without one this does not compile.
-        ClientMsg::Hello { resume: None, .. } => "client-hello",
+        ClientMsg::Hello { resume: None, account: None, .. } => "client-hello",
+        ClientMsg::Hello { resume: None, account: Some(_), .. } => "client-hello-account",
         ClientMsg::Hello { resume: Some(_), .. } => "client-hello-resume",
         ClientMsg::Join { room: RoomChoice::Quick, .. } => "client-join",
         ClientMsg::Join { room: RoomChoice::Room(_), .. } => "client-join-room",
@@ -61,10 +62,13 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
             Request::Game { .. } => "client-game",
         },
     };
+    let hello =
+        |resume, account| ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned(), resume, account };
     let join = |room, role| ClientMsg::Join { name: name(), room, role };
     let all = [
-        ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned(), resume: None },
-        ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned(), resume: Some(resume()) },
+        hello(None, None),
+        hello(None, Some(account_token())),
+        hello(Some(resume()), None),
         join(RoomChoice::Quick, Role::Play),
         join(RoomChoice::Room(RoomId(300)), Role::Spectate),
         join(RoomChoice::Mode(Mode::Duel.id()), Role::Play),
@@ -120,7 +124,13 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Handshake(_) => "server-handshake",
     };
     let server = "broadside 0.1.0".to_owned();
-    let welcome = ServerMsg::Welcome { revision: REVISION, server, token: token(), resumed: false };
+    let welcome = ServerMsg::Welcome {
+        revision: REVISION,
+        server,
+        token: token(),
+        resumed: false,
+        account: Some(account_token().account),
+    };
     let (ann, text) = (Name::new("Ann").expect("a valid name"), Text::new("hi").expect("a valid text"));
     let published = |topic: &str, publication| ServerMsg::Published {
         topic: topic.to_owned(),
@@ -178,6 +188,11 @@ fn zone() -> Zone {
 
 fn token() -> Token {
     Token { session: 0x0102_0304_0506_0708, signature: std::array::from_fn(|at| at as u8) }
+}
+
+fn account_token() -> AccountToken {
+    let account = AccountId(std::array::from_fn(|at| 0xa0 + at as u8));
+    AccountToken { account, expires_s: 1_800_000_000, signature: std::array::from_fn(|at| at as u8) }
 }
 
 fn resume() -> Resume {

@@ -22,11 +22,14 @@ use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::message::{Outcome, Refusal, Request, Resume, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::protocol::token::AccountToken;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick};
 
-use crate::commands::{ConnectionId, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId, TopicMessage};
-use crate::lobby::{Join, Lobby};
+use crate::commands::{
+    AccountId, ConnectionId, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId, TopicMessage,
+};
+use crate::lobby::{AccountAdmission, Join, Lobby};
 use crate::messages::{EncodedMessage, MessageQueue};
 use crate::subscriptions::{ParkedSession, Subscriptions};
 use protocol::{ConnectionProtocol, ProtocolOutput};
@@ -39,6 +42,8 @@ pub struct Connection<G: Game> {
     protocol: ConnectionProtocol<G>,
     /// 0 before the hello.
     session: SessionId,
+    /// The account that its hello named, if the token was valid.
+    account: Option<AccountId>,
     membership: Membership,
     /// The close was output: from here on the session has no connection.
     is_closing: bool,
@@ -100,6 +105,7 @@ impl<G: Game> Connection<G> {
             origin,
             protocol: ConnectionProtocol::new(now),
             session: 0,
+            account: None,
             membership: Membership::None,
             is_closing: false,
             pending_resume: None,
@@ -117,6 +123,11 @@ impl<G: Game> Connection<G> {
 
     pub(crate) fn move_to(&mut self, shard: usize, key: usize) {
         self.id = ConnectionId { shard, key, ..self.id };
+    }
+
+    /// The account that its hello named, if the token was valid.
+    pub(crate) fn account(&self) -> Option<AccountId> {
+        self.account
     }
 
     /// The session it belongs to; 0 before the hello.
@@ -191,7 +202,8 @@ impl<G: Game> Connection<G> {
         (self.subscriptions, self.messages) = (parked.subscriptions, parked.messages);
         turn.counters.subscriptions_changed = true;
         self.membership = Membership::Seated(room.id, seat);
-        self.protocol.handle_welcome(token, Some(&room.joined::<G>(seat)));
+        let account = turn.lobby.account_of(token.session);
+        self.protocol.handle_welcome(token, account, Some(&room.joined::<G>(seat)));
         self.drive(turn);
         // What was published meanwhile; after a reload, which leaves the client nothing, all that a new subscriber would get.
         let is_reloaded = pending.resume.have == Tick(0);
@@ -216,7 +228,28 @@ impl<G: Game> Connection<G> {
     fn welcome(&mut self, lobby: &impl Lobby<G>) {
         let token = lobby.open_session(self.id);
         self.session = token.session;
-        self.protocol.handle_welcome(token, None);
+        if let Some(account) = self.account {
+            lobby.set_account(self.session, account);
+        }
+        self.protocol.handle_welcome(token, self.account, None);
+    }
+
+    /// The client sent its hello.
+    fn greet<L: Lobby<G>>(&mut self, resume: Option<Resume>, account: Option<AccountToken>, lobby: &L) {
+        match account.map(|token| lobby.admit(&token)) {
+            Some(AccountAdmission::Accepted(account)) => self.account = Some(account),
+            Some(AccountAdmission::Ignored) | None => {}
+            // Nothing has been touched yet: the seat that it would resume stays as it is.
+            Some(AccountAdmission::Banned) => return self.protocol.handle_close(CloseCode::Banned),
+        }
+        let found = resume.and_then(|resume| {
+            let location = lobby.seat_of(&resume.token)?;
+            Some(PendingResume { location, resume })
+        });
+        match found {
+            Some(pending) => self.pending_resume = Some(pending),
+            None => self.welcome(lobby),
+        }
     }
 
     /// Delivers a message: with the next snapshot in a room, at once otherwise.
@@ -426,16 +459,7 @@ impl<G: Game> Connection<G> {
             match output {
                 ProtocolOutput::Send(frame) => turn.outputs.push_back(Output::Frame(self.id.key, frame)),
                 ProtocolOutput::Ping => turn.outputs.push_back(Output::Ping(self.id.key)),
-                ProtocolOutput::Hello(resume) => {
-                    let found = resume.and_then(|resume| {
-                        let location = turn.lobby.seat_of(&resume.token)?;
-                        Some(PendingResume { location, resume })
-                    });
-                    match found {
-                        Some(pending) => self.pending_resume = Some(pending),
-                        None => self.welcome(turn.lobby),
-                    }
-                }
+                ProtocolOutput::Hello(resume, account) => self.greet(resume, account, turn.lobby),
                 ProtocolOutput::Join(name, choice, role) => {
                     self.leave(SeatOutcome::GivenUp, turn);
                     self.join(&name, choice, role, turn);

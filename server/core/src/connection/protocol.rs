@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use broadside_shared::game::Game;
+use broadside_shared::ids::AccountId;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::input::InputPacket;
@@ -14,7 +15,7 @@ use broadside_shared::protocol::limits;
 use broadside_shared::protocol::message::{ClientMsg, Outcome, Refusal, Request, Resume, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
-use broadside_shared::protocol::token::Token;
+use broadside_shared::protocol::token::{AccountToken, Token};
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::time::MonoTime;
 
@@ -30,8 +31,9 @@ pub enum ProtocolOutput<I> {
     Send(Vec<u8>),
     /// Send a WebSocket ping.
     Ping,
-    /// The client sent its hello, and a resume if it had a seat before: answer with [`ConnectionProtocol::handle_welcome`].
-    Hello(Option<Resume>),
+    /// The client sent its hello, with a resume if it had a seat before, and the account it plays for: answer with
+    /// [`ConnectionProtocol::handle_welcome`].
+    Hello(Option<Resume>, Option<AccountToken>),
     /// Request a seat; answer with [`ConnectionProtocol::handle_seated`] or [`ConnectionProtocol::handle_close`].
     Join(Name, RoomChoice, Role),
     /// Send these inputs to the room.
@@ -149,13 +151,13 @@ impl<G: Game> ConnectionProtocol<G> {
         }
     }
 
-    /// The answer to [`ProtocolOutput::Hello`]: the session's token, and the seat if one was resumed.
-    pub fn handle_welcome(&mut self, token: Token, seat: Option<&ServerMsg>) {
+    /// The answer to [`ProtocolOutput::Hello`]: the session's token and account, and the seat if one was resumed.
+    pub fn handle_welcome(&mut self, token: Token, account: Option<AccountId>, seat: Option<&ServerMsg>) {
         if self.state != State::Greeting {
             return;
         }
         let server = concat!("broadside ", env!("CARGO_PKG_VERSION")).to_owned();
-        self.send(&ServerMsg::Welcome { revision: REVISION, server, token, resumed: seat.is_some() });
+        self.send(&ServerMsg::Welcome { revision: REVISION, server, token, resumed: seat.is_some(), account });
         self.state = State::Greeted;
         if let Some(joined) = seat {
             self.state = State::Seated;
@@ -252,10 +254,10 @@ impl<G: Game> ConnectionProtocol<G> {
     fn handle_control(&mut self, now: MonoTime, msg: ClientMsg) {
         match (self.state, msg) {
             // Of our revision: `handle_frame` has refused any other by its first bytes.
-            (State::Opened, ClientMsg::Hello { revision: _, agent, resume }) => {
+            (State::Opened, ClientMsg::Hello { revision: _, agent, resume, account }) => {
                 self.state = State::Greeting;
                 self.agent = agent;
-                self.outputs.push_back(ProtocolOutput::Hello(resume));
+                self.outputs.push_back(ProtocolOutput::Hello(resume, account));
             }
             (State::Greeted | State::Joining | State::Seated, ClientMsg::Join { name, room, role }) => {
                 if self.requests.take(now).is_err() {

@@ -9,7 +9,7 @@ use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;
 
 use crate::commands::SessionId;
-use crate::lobby::Lobby;
+use crate::lobby::{Lobby, PlayerReport};
 use crate::messages::EncodedMessage;
 use crate::subscriptions::Subscriptions;
 
@@ -94,9 +94,10 @@ pub(super) fn answer<G: Game>(
             if subscriptions.unmute(matches) { Ok(()) } else { Err(Refusal::NoSuchPlayer) }
         }
         Request::Report { name, text } => {
-            let (session, name) = find(&name, lobby)?;
+            let (of, _) = find(&name, lobby)?;
             let text = Text::new(&text).map_err(|_| Refusal::BadText)?;
-            tracing::warn!(by = asker.session, %session, name = name.as_str(), text = text.as_str(), "player reported");
+            let topics: Vec<Topic> = subscriptions.topics().collect();
+            lobby.report(PlayerReport { by: asker.session, of, text }, &topics);
             Ok(())
         }
         Request::Follow { player } => {
@@ -154,18 +155,26 @@ fn say<G: Game>(topic: &str, text: &str, asker: Asker<'_>, lobby: &impl Lobby<G>
             return Err(Refusal::NotAllowed);
         }
     }
-    let from = lobby.name_of(asker.session).ok_or(Refusal::Nameless)?;
+    let from = speaker(asker, lobby)?;
     let text = Text::new(text).map_err(|_| Refusal::BadText)?;
     lobby.publish(topic, Some(asker.session), Publication::Said { from, text });
     Ok(())
 }
 
 fn send_direct<G: Game>(to: &str, text: &str, asker: Asker<'_>, lobby: &impl Lobby<G>) -> Result<(), Refusal> {
-    let from = lobby.name_of(asker.session).ok_or(Refusal::Nameless)?;
+    let from = speaker(asker, lobby)?;
     let text = Text::new(text).map_err(|_| Refusal::BadText)?;
     let (session, _) = find(to, lobby)?;
     lobby.deliver(session, Some(asker.session), EncodedMessage::new(ServerMsg::DirectMessage { from, text }));
     Ok(())
+}
+
+/// The name of a player who may speak.
+fn speaker<G: Game>(asker: Asker<'_>, lobby: &impl Lobby<G>) -> Result<Name, Refusal> {
+    if lobby.is_muted(asker.session) {
+        return Err(Refusal::Muted);
+    }
+    lobby.name_of(asker.session).ok_or(Refusal::Nameless)
 }
 
 fn find<G: Game>(name: &str, lobby: &impl Lobby<G>) -> Result<(SessionId, Name), Refusal> {

@@ -1,5 +1,6 @@
 //! Scenes of one or two shards. Rooms are played by the test: it hands in their commands and sees what is sent to them.
 
+mod accounts;
 mod game_requests;
 mod messages;
 
@@ -258,7 +259,7 @@ fn count(frame: &[u8], message: &EncodedMessage) -> usize {
 
 fn hello(token: Option<Token>) -> ClientMsg {
     let resume = token.map(|token| Resume { token, have: Tick(0), cells: Vec::new() });
-    ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume }
+    ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume, account: None }
 }
 
 fn join(room: RoomId, player: &str, role: Role) -> ClientMsg {
@@ -321,7 +322,7 @@ fn a_takeover_closes_the_former_connection_and_hands_over_its_subscriptions_and_
     assert!(is_resumed(&scene.seen(next), 4));
     assert_eq!(
         scene.lobby.take_sent(),
-        [(ONE, Sent::Resume(seat(4), next))],
+        [(ONE, Sent::Resume(seat(4), next, None))],
         "the seat is neither parked nor given up"
     );
     assert_eq!(scene.lobby.connection_of(token.session), Some(next));
@@ -359,7 +360,7 @@ fn a_seat_on_another_shard_is_resumed_there_and_works_there() {
     let seen = scene.seen(here);
     assert!(is_resumed(&seen, 4), "{seen:?}");
     assert_eq!(seen[2..], [reply(9, Outcome::Done)], "and then what came behind the hello");
-    assert_eq!(scene.lobby.take_sent(), [(ONE, Sent::Resume(seat(4), here))]);
+    assert_eq!(scene.lobby.take_sent(), [(ONE, Sent::Resume(seat(4), here, None))]);
     let packet =
         InputPacket { acked: Tick(0), first: Tick(12), lag: 0, samples: [Push::default()].into_iter().collect() };
     scene.shards[0].handle_frame(scene.now, here.key, &packet.encode(), &scene.lobby);

@@ -200,7 +200,7 @@ fn drive(conn: &mut Conn, session: &mut ConnectionProtocol<Toy>) -> Option<Close
             ProtocolOutput::Send(payload) => {
                 conn.send_framed(&mut [&[0; HEADER_MAX], payload.as_slice()].concat());
             }
-            ProtocolOutput::Hello(_) => session.handle_welcome(Token { session: 1, signature: [0; 16] }, None),
+            ProtocolOutput::Hello(..) => session.handle_welcome(Token { session: 1, signature: [0; 16] }, None, None),
             ProtocolOutput::Close(code) => {
                 conn.send_close(code);
                 return Some(code);
@@ -216,8 +216,10 @@ fn drive(conn: &mut Conn, session: &mut ConnectionProtocol<Toy>) -> Option<Close
 
 #[test]
 fn no_flood_exceeds_the_limits_of_a_poll_and_each_is_closed_with_its_code() {
-    let hello =
-        frame(FIN | 2, &encode_client(&ClientMsg::Hello { revision: REVISION, agent: String::new(), resume: None }));
+    let hello = frame(
+        FIN | 2,
+        &encode_client(&ClientMsg::Hello { revision: REVISION, agent: String::new(), resume: None, account: None }),
+    );
     let message = encode_client(&ClientMsg::Ping { client_time: MonoTime(7) });
     let begun = [&hello[..], &frame(2, b"")].concat();
     let long = Request::Say { topic: "lobby/chat".to_owned(), text: "\u{1f600}".repeat(200) };

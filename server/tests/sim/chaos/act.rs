@@ -4,7 +4,7 @@ use broadside_core::commands::{Hold, RoomCommand, SeatAssignment};
 use broadside_server::rooms::handle::RoomHandle;
 use broadside_server::rooms::mailbox::MAILBOX_MAX;
 use broadside_shared::client::Phase;
-use broadside_shared::ids::{PlayerId, RoomId};
+use broadside_shared::ids::{AccountId, PlayerId, RoomId};
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::codec::encode_value;
 use broadside_shared::protocol::input::InputPacket;
@@ -169,6 +169,9 @@ impl<G: ChaosGame> Run<G> {
         let profile = if self.is_settling { LinkProfile::CLEAN } else { player.profile };
         player.connections += 1;
         (player.retry_at, player.code, player.has_left) = (None, None, false);
+        // Some are guests, and some show another account each time: the session keeps the first. Two clients share each account.
+        let account = AccountId([(index / 2) as u8 + (index % 3) as u8 * player.connections as u8; 16]);
+        player.client.set_account((index % 4 != 3).then(|| self.server.sign(account)));
         player.link = Some(self.server.connect_from(player.address, profile.pipes(seed)));
         player.client.handle_open(self.now.plus_us(player.ahead_us));
     }

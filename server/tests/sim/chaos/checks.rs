@@ -258,7 +258,10 @@ impl Checks {
     pub(crate) fn always<G: Game>(&self, server: &SimServer<G>) {
         let sessions = server.lobby.sessions.all();
         let mut connected = BTreeSet::new();
-        for SessionState { id: session, connection, seat, .. } in &sessions {
+        for SessionState { id: session, account, connection, seat, .. } in &sessions {
+            if let Some(account) = account {
+                assert!(server.lobby.sessions.of_account(*account).contains(session), "{account} lost {session:x}");
+            }
             if let Some(id) = connection {
                 let found = server.shards[id.shard].core.connection(id.key).filter(|found| found.id() == *id);
                 let found = found.unwrap_or_else(|| panic!("session {session:x} has connection {id:?}, which is gone"));
@@ -364,6 +367,7 @@ impl Checks {
     pub(crate) fn empty<G: Game>(&self, server: &SimServer<G>) {
         assert!(server.lobby.sessions.is_empty(), "sessions are left: {:?}", server.lobby.sessions.all());
         assert_eq!(server.lobby.sessions.looks(), 0, "names are left");
+        assert_eq!(server.lobby.sessions.accounts(), 0, "accounts are left");
         assert_eq!(server.lobby.context.limits.held(), [], "addresses hold something");
         let awake: Vec<_> = server.awake().map(|room| (room.info().id, room.occupancy())).collect();
         assert_eq!(awake, [], "rooms are awake");

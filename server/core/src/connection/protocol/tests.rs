@@ -15,7 +15,7 @@ fn outputs(session: &mut ToyProtocol) -> Vec<Output> {
 }
 
 fn hello(revision: u16) -> Vec<u8> {
-    codec::encode_client(&ClientMsg::Hello { revision, agent: "test".into(), resume: None })
+    codec::encode_client(&ClientMsg::Hello { revision, agent: "test".into(), resume: None, account: None })
 }
 
 fn join() -> Vec<u8> {
@@ -41,7 +41,7 @@ fn joined() -> ServerMsg {
 fn seated(now: MonoTime) -> ToyProtocol {
     let mut session = ConnectionProtocol::new(now);
     session.handle_frame(now, &hello(REVISION));
-    session.handle_welcome(TOKEN, None);
+    session.handle_welcome(TOKEN, None, None);
     session.handle_frame(now, &join());
     session.handle_seated(&joined());
     assert_eq!(outputs(&mut session).len(), 4, "hello, welcome, join, joined");
@@ -142,13 +142,14 @@ fn any_bytes_in_any_state_end_in_an_output_or_a_close_code() {
 #[test]
 fn a_resuming_client_is_seated_without_a_join_and_one_without_a_seat_joins() {
     let resume = Resume { token: TOKEN, have: Tick(9), cells: vec![(8256, 0)] };
-    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".into(), resume: Some(resume.clone()) };
+    let hello =
+        ClientMsg::Hello { revision: REVISION, agent: "test".into(), resume: Some(resume.clone()), account: None };
     for has_seat in [true, false] {
         let mut session: ToyProtocol = ConnectionProtocol::new(MonoTime(0));
         session.handle_frame(MonoTime(0), &codec::encode_client(&hello));
-        assert_eq!(outputs(&mut session), [ProtocolOutput::Hello(Some(resume.clone()))]);
+        assert_eq!(outputs(&mut session), [ProtocolOutput::Hello(Some(resume.clone()), None)]);
         let joined = joined();
-        session.handle_welcome(TOKEN, Some(&joined).filter(|_| has_seat));
+        session.handle_welcome(TOKEN, None, Some(&joined).filter(|_| has_seat));
         let sent = outputs(&mut session).len();
         session.handle_frame(MonoTime(0), &join());
         assert_eq!(sent, if has_seat { 2 } else { 1 }, "welcome, and joined if it still has its seat");
@@ -159,7 +160,9 @@ fn a_resuming_client_is_seated_without_a_join_and_one_without_a_seat_joins() {
 #[test]
 fn messages_right_after_a_hello_are_deferred_until_the_welcome() {
     let resume = Resume { token: TOKEN, have: Tick(9), cells: Vec::new() };
-    let hello = |resume| codec::encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".into(), resume });
+    let hello = |resume| {
+        codec::encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".into(), resume, account: None })
+    };
     let request = codec::encode_client(&ClientMsg::Request { id: 7, request: Request::Exit });
     let input = InputPacket::<<Toy as Game>::Input> {
         acked: Tick(0),
@@ -172,9 +175,9 @@ fn messages_right_after_a_hello_are_deferred_until_the_welcome() {
         for frame in [hello(resume), input.encode(), request.clone(), join()] {
             session.handle_frame(MonoTime(0), &frame);
         }
-        assert!(matches!(outputs(&mut session)[..], [ProtocolOutput::Hello(_)]), "the rest is deferred");
+        assert!(matches!(outputs(&mut session)[..], [ProtocolOutput::Hello(..)]), "the rest is deferred");
         let joined = joined();
-        session.handle_welcome(TOKEN, Some(&joined).filter(|_| has_seat));
+        session.handle_welcome(TOKEN, None, Some(&joined).filter(|_| has_seat));
         let welcome = if has_seat { 2 } else { 1 };
         let after = outputs(&mut session);
         assert!(after[..welcome].iter().all(|output| matches!(output, ProtocolOutput::Send(_))), "{after:?}");
@@ -272,7 +275,7 @@ fn a_pause_of_the_server_counts_towards_no_timeout_and_no_rate_limit() {
     new.handle_timeout(after(limits::GREETING_US - 1));
     assert!(!outputs(&mut new).contains(&ProtocolOutput::Close(CloseCode::GreetingTimeout)));
     new.handle_frame(after(limits::GREETING_US - 1), &hello(REVISION));
-    assert_eq!(outputs(&mut new), [ProtocolOutput::Hello(None)]);
+    assert_eq!(outputs(&mut new), [ProtocolOutput::Hello(None, None)]);
     // What a client sent during the pause arrives all at once, which is no flood.
     let mut loud = seated(MonoTime(0));
     loud.handle_pause(PAUSE_US);
@@ -289,7 +292,7 @@ fn a_pause_of_the_server_counts_towards_no_timeout_and_no_rate_limit() {
 #[test]
 fn a_hello_of_another_revision_closes_with_wrong_revision_however_malformed_the_rest_is() {
     let whole = hello(REVISION + 1);
-    let revision_ends = whole.len() - "test".len() - 2;
+    let revision_ends = whole.len() - "test".len() - 3;
     let mut endings: Vec<Vec<u8>> = (revision_ends..whole.len()).map(|end| whole[..end].to_vec()).collect();
     endings.push([&whole[..], &[0; 9]].concat());
     endings.push([&whole[..revision_ends], &[255; 200]].concat());
