@@ -47,6 +47,7 @@ pub mod limits;
 pub mod lobby;
 pub mod log;
 pub mod metrics;
+pub(crate) mod moderation;
 pub mod net;
 pub mod network;
 pub mod operator;
@@ -228,7 +229,10 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
     let (operator, token_file) = operator_token(&config, address.port()).map_err(StartError::Operator)?;
     let Opened { app, shards, threads } =
         open::<G>(config, game, operator, (store, kept.health.clone()), ending_seen).map_err(StartError::System)?;
+    let loaded = moderation::load(&app.store, &app.lobby, store::now_us()).await;
+    loaded.context("cannot read accounts").map_err(StartError::System)?;
     app.supervisor.spawn("sweep", sweep(Arc::clone(&app)));
+    app.supervisor.spawn("reports", moderation::keep_reports(Arc::clone(&app)));
     let websocket = axum::routing::any(net::upgrade::upgrade::<G>).layer(axum::Extension(shards));
     let router = http::router(Arc::clone(&app), websocket);
     let secure = tls.is_some();
@@ -292,10 +296,7 @@ fn open<G: Game>(
     let wakeups = pollers.iter().map(Poller::wakeup).chain(&bots);
     let inboxes: Arc<[Inbox<ShardCommand>]> = wakeups.map(|wakeup| Inbox::new(Arc::clone(wakeup))).collect();
     let shards = Arc::new(Shards::new(pollers.iter().map(|poller| Inbox::new(Arc::clone(poller.wakeup())))));
-    let mut keys = [[0; 32]; 2];
-    getrandom::fill(keys.as_flattened_mut())
-        .map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
-    let [session_key, account_key] = keys;
+    let [session_key, account_key] = secret::keys()?;
     let pool = Arc::new(Pool::new(clock.clone()));
     let supervisor = Supervisor::new(ending.clone());
     let mut threads = pool

@@ -6,13 +6,19 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use broadside_store::outbox::{self, Outbox, Status};
-use broadside_store::{OpenError, Store};
+use broadside_store::{OpenError, Store, StoreError};
 
 use crate::config::Config;
 
 /// How long the end of a server waits for results to reach the database. On disk they are safe; in memory, with `--data memory`, they are gone anyway.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(5);
 
+/// How often what nobody needs is deleted.
+const FORGETS_EVERY: Duration = Duration::from_secs(3600);
+/// How long a guest without a result is kept after the last visit.
+const GUEST_KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// How long the sums of a day or a week are kept.
+const DAYS_KEPT: Duration = Duration::from_secs(400 * 86_400);
 /// How often the database is asked whether it answers.
 const CHECKED_EVERY: Duration = Duration::from_secs(2);
 
@@ -51,10 +57,13 @@ pub(crate) async fn open(config: &Config) -> Result<(Store, Kept), OpenError> {
     };
     let delivery = tokio::spawn(delivery.run(store.clone(), config.season));
     tracing::info!(database = store.engine_name(), "store");
+    let opened = store.clone();
     let is_up = Arc::new(AtomicBool::new(true));
     let health = StoreHealth { engine: store.engine_name(), outbox, is_up: Arc::clone(&is_up) };
-    let check = tokio::spawn(check(store.clone(), is_up));
-    Ok((store.clone(), Kept { store, health, check, journal, delivery }))
+    let check = tokio::spawn(async move {
+        tokio::join!(check(store.clone(), is_up), forget(store));
+    });
+    Ok((opened.clone(), Kept { store: opened, health, check, journal, delivery }))
 }
 
 /// Asks the database again and again whether it answers.
@@ -73,6 +82,29 @@ async fn check(store: Store, is_up: Arc<AtomicBool>) {
             Ok(()) | Err(_) => {}
         }
     }
+}
+
+/// Every hour, forgets guests who left no result and have not been back, and sums of old days and weeks.
+async fn forget(store: Store) {
+    let mut every = tokio::time::interval(FORGETS_EVERY);
+    loop {
+        every.tick().await;
+        let now = now_us();
+        let (guests, days) = (before(now, GUEST_KEPT), before(now, DAYS_KEPT));
+        let forgotten =
+            async { Ok::<_, StoreError>((store.forget_unused(guests, now).await?, store.forget_days(days).await?)) };
+        match forgotten.await {
+            Ok((0, 0)) => {}
+            Ok((guests, sums)) => tracing::info!(guests, sums, "forgot unused guests and old sums"),
+            // The next hour will do.
+            Err(error) => tracing::warn!(%error, "cannot forget unused guests"),
+        }
+    }
+}
+
+/// A moment before another one, in microseconds since 1970.
+fn before(now_us: i64, how_long: Duration) -> i64 {
+    now_us - how_long.as_micros() as i64
 }
 
 impl StoreHealth {

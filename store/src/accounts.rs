@@ -251,14 +251,19 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Every look of a name that belongs to an account, a page at a time: those after `after`, at most `limit`.
+    /// Every name that belongs to an account, a page at a time: those of accounts after `after`, at most `limit`, in order of account.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn name_looks(&self, after: &str, limit: u32) -> Result<Vec<(String, AccountId)>, StoreError> {
-        let sql = "SELECT look, account FROM name_looks WHERE look > $1 ORDER BY look LIMIT $2";
+    pub async fn kept_names(
+        &self,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Vec<(AccountId, String)>, StoreError> {
+        let sql = "SELECT id, name FROM accounts WHERE keeps_name = 1 AND id > $1 ORDER BY id LIMIT $2";
+        let after = after.map_or(Vec::new(), |AccountId(id)| id.to_vec());
         let mut rows = self.read().await?.rows(sql, values![after, limit]).await?;
-        Ok(rows.iter_mut().map(|row| (row.take(0), id(row, 1))).collect())
+        Ok(rows.iter_mut().map(|row| (id(row, 0), row.take(1))).collect())
     }
 
     /// Gives an account a role. Returns whether there is such an account.

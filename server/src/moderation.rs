@@ -1,0 +1,113 @@
+//! What the store knows and the lobby asks in memory: names that belong to accounts, bans and mutes. And the other way: reports of players.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use broadside_shared::game::Game;
+use broadside_shared::protocol::name::Name;
+use broadside_store::moderation::{self, RestrictionKind};
+use broadside_store::{Store, StoreError, new_id};
+
+use crate::app::{App, ended};
+use crate::lobby::ServerLobby;
+use crate::lobby::reports::{REPORTS_MAX, Report, ReportParty};
+use crate::lobby::restrictions::Until;
+
+/// Rows of one query.
+const PAGE: u32 = 1000;
+/// Time between two attempts to keep reports while the database does not answer.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Fills the lobby with the names that belong to accounts, and with bans and mutes.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn load<G: Game>(store: &Store, lobby: &ServerLobby<G>, now_us: i64) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let names = store.kept_names(after, PAGE).await?;
+        let Some((last, _)) = names.last() else { break };
+        after = Some(*last);
+        for (account, name) in names {
+            let claimed = Name::new(&name).map(|name| lobby.sessions.reserved.claim(account, &name));
+            if !matches!(claimed, Ok(Ok(()))) {
+                tracing::warn!(%account, name, "the name of this account is not reserved: the rules for names have changed");
+            }
+        }
+    }
+    let mut after = None;
+    loop {
+        let page = store.restrictions(after, PAGE, now_us).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.account);
+        for restriction in page {
+            impose(lobby, &restriction);
+        }
+    }
+}
+
+/// Imposes a restriction in the lobby, as the store has it.
+pub(crate) fn impose<G: Game>(lobby: &ServerLobby<G>, restriction: &moderation::Restriction) {
+    let until = restriction.until_us.map_or(Until::Forever, |us| Until::Time(us.max(0) as u64 / 1_000_000));
+    match restriction.kind {
+        RestrictionKind::Ban => lobby.restrictions.ban(restriction.account, until),
+        RestrictionKind::Mute => lobby.restrictions.mute(restriction.account, until),
+    }
+}
+
+/// Keeps the reports of players until the server ends. While the database does not answer they wait, as many as the lobby lets wait.
+pub(crate) async fn keep_reports<G: Game>(app: Arc<App<G>>) {
+    let mut ending = app.ending.clone();
+    let mut waiting = VecDeque::new();
+    loop {
+        if waiting.is_empty() {
+            tokio::select! {
+                () = app.lobby.reports.arrived() => {}
+                () = ended(&mut ending) => return,
+            }
+        }
+        waiting.extend(app.lobby.reports.take().into_iter().map(|report| as_kept(&app.lobby, &report)));
+        while waiting.len() > REPORTS_MAX {
+            waiting.pop_front();
+            app.metrics.reports_dropped.inc();
+        }
+        while let Some(report) = waiting.front() {
+            match app.store.report(report).await {
+                Ok(()) => drop(waiting.pop_front()),
+                Err(StoreError::Unavailable(_)) => {
+                    tokio::select! {
+                        () = tokio::time::sleep(RETRY) => {}
+                        () = ended(&mut ending) => return,
+                    }
+                    break;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the database refuses a report, which is in the log");
+                    app.metrics.reports_dropped.inc();
+                    waiting.pop_front();
+                }
+            }
+        }
+    }
+}
+
+fn as_kept<G: Game>(lobby: &ServerLobby<G>, report: &Report) -> moderation::Report {
+    let reported_us = (report.at_s * 1_000_000).cast_signed();
+    let name = |party: &ReportParty| party.name.as_ref().map_or(String::new(), |name| name.as_str().to_owned());
+    let lines = report.chat.iter().map(|line| format!("{} {} {}: {}", line.at_s, line.topic, line.from, line.text));
+    let (_, seat) = lobby.sessions.whereabouts(report.by.session);
+    let room = seat.and_then(|seat| lobby.directory.get(seat.room)).map_or(String::new(), |room| room.name.clone());
+    moderation::Report {
+        id: new_id(reported_us),
+        reporter: report.by.account,
+        reporter_name: name(&report.by),
+        subject: report.of.account,
+        subject_name: name(&report.of),
+        body: report.text.as_str().to_owned(),
+        chat: lines.collect::<Vec<_>>().join("\n"),
+        room,
+        reported_us,
+        handled: None,
+    }
+}
