@@ -296,7 +296,7 @@ fn open<G: Game>(
     let wakeups = pollers.iter().map(Poller::wakeup).chain(&bots);
     let inboxes: Arc<[Inbox<ShardCommand>]> = wakeups.map(|wakeup| Inbox::new(Arc::clone(wakeup))).collect();
     let shards = Arc::new(Shards::new(pollers.iter().map(|poller| Inbox::new(Arc::clone(poller.wakeup())))));
-    let [session_key, account_key] = secret::keys()?;
+    let (sessions, account_tokens) = (Sessions::new(draw_key()?), AccountTokens::new(draw_key()?));
     let pool = Arc::new(Pool::new(clock.clone()));
     let supervisor = Supervisor::new(ending.clone());
     let mut threads = pool
@@ -323,7 +323,7 @@ fn open<G: Game>(
     };
     let directory = Directory::new(context.clone(), pool, Arc::new(game), common, config.max_rooms);
     let app = Arc::new(App {
-        lobby: ServerLobby::new(context, directory, Sessions::new(session_key), AccountTokens::new(account_key)),
+        lobby: ServerLobby::new(context, directory, sessions, account_tokens),
         config,
         metrics,
         store,
@@ -354,6 +354,13 @@ fn open_persistent_rooms<G: Game>(app: &App<G>) {
         let name = if app.config.rooms == 1 { mode.to_owned() } else { format!("{mode} {index}") };
         app.lobby.directory.open_persistent(&name);
     }
+}
+
+/// A key that lasts as long as the process.
+fn draw_key() -> anyhow::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
+    Ok(key)
 }
 
 /// Listens on a port; `flag` is the option that sets it, for the error message.

@@ -8,14 +8,3 @@
 pub(crate) fn number() -> u64 {
     getrandom::u64().expect("the system had random numbers when the server started").max(1)
 }
-
-/// Two keys to sign with.
-///
-/// # Errors
-/// The operating system has no random numbers.
-pub(crate) fn keys() -> anyhow::Result<[[u8; 32]; 2]> {
-    let mut keys = [[0; 32]; 2];
-    getrandom::fill(keys.as_flattened_mut())
-        .map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
-    Ok(keys)
-}
