@@ -233,6 +233,7 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
     loaded.context("cannot read accounts").map_err(StartError::System)?;
     app.supervisor.spawn("sweep", sweep(Arc::clone(&app)));
     app.supervisor.spawn("reports", moderation::keep_reports(Arc::clone(&app)));
+    app.supervisor.spawn("mutes", moderation::keep_mutes(Arc::clone(&app)));
     let websocket = axum::routing::any(net::upgrade::upgrade::<G>).layer(axum::Extension(shards));
     let router = http::router(Arc::clone(&app), websocket);
     let secure = tls.is_some();

@@ -1,4 +1,5 @@
-//! What the store knows and the lobby asks in memory: names that belong to accounts, bans and mutes. And the other way: reports of players.
+//! What the store knows and the lobby asks in memory: names that belong to accounts, bans, mutes. And the other way: reports of players, and whom
+//! they mute.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,13 +7,16 @@ use std::time::Duration;
 
 use broadside_shared::game::Game;
 use broadside_shared::protocol::name::Name;
+use broadside_store::accounts::AccountId;
 use broadside_store::moderation::{self, RestrictionKind};
 use broadside_store::{Store, StoreError, new_id};
 
 use crate::app::{App, ended};
 use crate::lobby::ServerLobby;
+use crate::lobby::mutes::MuteChange;
 use crate::lobby::reports::{REPORTS_MAX, Report, ReportParty};
 use crate::lobby::restrictions::Until;
+use crate::store::now_us;
 
 /// Rows of one query.
 const PAGE: u32 = 1000;
@@ -86,6 +90,48 @@ pub(crate) async fn keep_reports<G: Game>(app: Arc<App<G>>) {
                     tracing::error!(%error, "the database refuses a report, which is in the log");
                     app.metrics.reports_dropped.inc();
                     waiting.pop_front();
+                }
+            }
+        }
+    }
+}
+
+/// Loads whom an account mutes, before its hello.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn load_mutes<G: Game>(app: &App<G>, account: AccountId) -> Result<(), StoreError> {
+    let muted = app.store.mutes(account).await?;
+    // A guest who has played under no name yet said nothing.
+    let muted = muted.into_iter().filter_map(|(muted, name)| Some((muted, Name::new(&name).ok()?)));
+    app.lobby.mutes.load(account, muted.collect(), app.lobby.context.clock.now());
+    Ok(())
+}
+
+/// Keeps whom players mute until the server ends. While the database does not answer, changes wait, as many as the lobby lets wait.
+pub(crate) async fn keep_mutes<G: Game>(app: Arc<App<G>>) {
+    let mut ending = app.ending.clone();
+    loop {
+        tokio::select! {
+            () = app.lobby.mutes.arrived() => {}
+            () = ended(&mut ending) => return,
+        }
+        while let Some(change) = app.lobby.mutes.next_change() {
+            let kept = match change {
+                MuteChange::Muted(account, muted) => app.store.mute(account, muted, now_us()).await,
+                MuteChange::Unmuted(account, muted) => app.store.unmute(account, muted).await,
+            };
+            match kept {
+                Ok(()) => app.lobby.mutes.change_kept(),
+                Err(StoreError::Unavailable(_)) => {
+                    tokio::select! {
+                        () = tokio::time::sleep(RETRY) => {}
+                        () = ended(&mut ending) => return,
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a mute is not kept, as after the account was deleted");
+                    app.lobby.mutes.change_kept();
                 }
             }
         }

@@ -11,7 +11,7 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
 
-use broadside_core::commands::{KeptMessages, SessionId, TopicMessage};
+use broadside_core::commands::{KeptMessages, SenderId, TopicMessage};
 use broadside_core::messages::EncodedMessage;
 
 /// The messages that each topic keeps for later subscribers.
@@ -31,7 +31,7 @@ struct Last {
 
 struct ChatMessage {
     number: u64,
-    from: SessionId,
+    from: SenderId,
     message: EncodedMessage,
 }
 
@@ -46,7 +46,7 @@ impl Topics {
     pub fn publish(
         &self,
         topic: Topic,
-        from: Option<SessionId>,
+        from: Option<SenderId>,
         publication: Publication,
         now: MonoTime,
         send: impl FnOnce(&Arc<TopicMessage>),
@@ -82,13 +82,13 @@ impl Topics {
 
     /// The messages for a new subscriber: the last value, or the last messages of a chat, oldest first, without those of `muted` sessions.
     #[must_use]
-    pub fn kept(&self, topic: Topic, muted: impl Fn(SessionId) -> bool) -> KeptMessages {
+    pub fn kept(&self, topic: Topic, muted: impl Fn(SenderId) -> bool) -> KeptMessages {
         self.kept_after(topic, 0, muted)
     }
 
     /// The same after message `number`, for a session that resumes.
     #[must_use]
-    pub fn kept_after(&self, topic: Topic, number: u64, muted: impl Fn(SessionId) -> bool) -> KeptMessages {
+    pub fn kept_after(&self, topic: Topic, number: u64, muted: impl Fn(SenderId) -> bool) -> KeptMessages {
         match topic {
             Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_) => {
                 let Some(last) = self.last.get(&topic) else { return KeptMessages::default() };
@@ -105,11 +105,11 @@ impl Topics {
         }
     }
 
-    /// What is kept of a chat, oldest first: number, sender, message; nothing of other topics.
+    /// What is kept of a chat, oldest first: number and message; nothing of other topics.
     #[must_use]
-    pub fn chat(&self, topic: Topic) -> Vec<(u64, SessionId, EncodedMessage)> {
+    pub fn chat(&self, topic: Topic) -> Vec<(u64, EncodedMessage)> {
         let Some(chat) = self.chats.get(&topic) else { return Vec::new() };
-        chat.iter().map(|kept| (kept.number, kept.from, kept.message.clone())).collect()
+        chat.iter().map(|kept| (kept.number, kept.message.clone())).collect()
     }
 
     /// Drops the messages of a room that has ended.

@@ -153,14 +153,15 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Whom a player does not want to hear.
+    /// Whom a player does not want to hear, with their names now.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn mutes(&self, account: AccountId) -> Result<Vec<AccountId>, StoreError> {
-        let sql = "SELECT muted FROM mutes WHERE account = $1 ORDER BY muted LIMIT 500";
+    pub async fn mutes(&self, account: AccountId) -> Result<Vec<(AccountId, String)>, StoreError> {
+        let sql = "SELECT mutes.muted, accounts.name FROM mutes JOIN accounts ON accounts.id = mutes.muted \
+                   WHERE mutes.account = $1 ORDER BY mutes.muted LIMIT 500";
         let mut rows = self.read().await?.rows(sql, values![account]).await?;
-        Ok(rows.iter_mut().map(|row| id(row, 0)).collect())
+        Ok(rows.iter_mut().map(|row| (id(row, 0), row.take(1))).collect())
     }
 
     /// Keeps a report.

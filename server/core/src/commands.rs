@@ -20,6 +20,16 @@ use crate::room::{RoomConfig, RoomOutput};
 /// A session: a player's stay, which may outlive its connections. 0 stands for none.
 pub type SessionId = u64;
 
+/// Who says something, for those who mute it: an account, so that a mute holds in its next session too, or a session without one.
+pub type SenderId = u64;
+
+/// What an account is muted by: its random part, which no session has by chance.
+#[must_use]
+pub fn sender_of(account: AccountId) -> SenderId {
+    let [.., a, b, c, d, e, f, g, h] = account.0;
+    SenderId::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
 /// One connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnectionId {
@@ -202,7 +212,7 @@ impl ShardCommand {
 #[derive(Debug, Clone)]
 pub struct Envelope {
     /// `None` for the server. A recipient that mutes the sender does not get the message.
-    pub from: Option<SessionId>,
+    pub from: Option<SenderId>,
     pub message: EncodedMessage,
 }
 
@@ -213,7 +223,7 @@ pub struct TopicMessage {
     pub number: u64,
     pub topic: Topic,
     /// `None` for the server. Subscribers that mute the sender do not get the message.
-    pub from: Option<SessionId>,
+    pub from: Option<SenderId>,
     pub message: EncodedMessage,
 }
 

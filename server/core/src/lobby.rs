@@ -17,7 +17,7 @@ use broadside_shared::protocol::topic::Topic;
 
 use crate::commands::{
     AccountId, ConnectionId, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation,
-    SessionId,
+    SenderId, SessionId,
 };
 use crate::messages::EncodedMessage;
 use crate::subscriptions::ParkedSession;
@@ -36,6 +36,14 @@ pub trait Lobby<G: Game> {
     fn set_account(&self, session: SessionId, account: AccountId);
     /// The session's account; `None` without one.
     fn account_of(&self, session: SessionId) -> Option<AccountId>;
+    /// What others mute the session by.
+    fn sender_of(&self, session: SessionId) -> SenderId;
+    /// Whom an account mutes, with the names at the time, from its earlier sessions.
+    fn mutes_of(&self, account: AccountId) -> Vec<(SenderId, Name)>;
+    /// Remembers for later sessions that a session mutes a sender; forgotten unless both have accounts.
+    fn keep_mute(&self, session: SessionId, of: SenderId, name: &Name);
+    /// Forgets it again.
+    fn forget_mute(&self, session: SessionId, of: SenderId);
     /// Whether a moderator has muted the session's account.
     fn is_muted(&self, session: SessionId) -> bool;
     /// Ends a session: closes its connection with this code, after which clients do not reconnect automatically, and gives up its seat.
@@ -70,13 +78,13 @@ pub trait Lobby<G: Game> {
     fn looks_alike(&self, a: &Name, b: &Name) -> bool;
 
     /// Sends a message to one session, unless it mutes the sender; the message waits while the session has no connection.
-    fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage);
+    fn deliver(&self, to: SessionId, from: Option<SenderId>, message: EncodedMessage);
     /// Keeps a message for a session that has no connection, unless it mutes the sender, or sends it there if it has one by now.
     fn park_message(&self, to: SessionId, envelope: Envelope);
     /// Publishes to every subscriber of a topic.
-    fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication);
-    /// What a topic keeps after message `number`, without the messages of muted sessions.
-    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> KeptMessages;
+    fn publish(&self, topic: Topic, from: Option<SenderId>, publication: Publication);
+    /// What a topic keeps after message `number`, without the messages of muted senders.
+    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SenderId) -> bool) -> KeptMessages;
 
     /// The room with this number, unless it has ended.
     fn room(&self, room: RoomId) -> Option<RoomInfo>;

@@ -8,7 +8,7 @@ use broadside_shared::protocol::message::Refusal;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::topic::Topic;
 
-use crate::commands::{SessionId, TopicMessage};
+use crate::commands::{SenderId, TopicMessage};
 use crate::messages::MessageQueue;
 
 /// Subscriptions and mutes of one session.
@@ -16,8 +16,8 @@ use crate::messages::MessageQueue;
 pub struct Subscriptions {
     /// With the number up to which each topic was received: those messages may still be on their way once more.
     topics: Vec<(Topic, u64)>,
-    /// By session, so that a new name does not lift a mute; with the name at the time of the mute.
-    muted: BTreeMap<SessionId, Name>,
+    /// By sender, so that a new name does not lift a mute; with the name at the time of the mute.
+    muted: BTreeMap<SenderId, Name>,
 }
 
 impl Subscriptions {
@@ -71,26 +71,24 @@ impl Subscriptions {
 
     /// Whether the sender is not muted. The server cannot be muted.
     #[must_use]
-    pub fn accepts_from(&self, from: Option<SessionId>) -> bool {
+    pub fn accepts_from(&self, from: Option<SenderId>) -> bool {
         from.is_none_or(|from| !self.muted.contains_key(&from))
     }
 
-    /// Mutes a session. Returns whether it was not muted before.
+    /// Mutes a sender. Returns whether it was not muted before.
     ///
     /// # Errors
     /// [`Refusal::TooMany`] with [`MUTED_MAX`] mutes.
-    pub fn mute(&mut self, session: SessionId, name: Name) -> Result<bool, Refusal> {
-        if self.muted.len() >= MUTED_MAX && !self.muted.contains_key(&session) {
+    pub fn mute(&mut self, sender: SenderId, name: Name) -> Result<bool, Refusal> {
+        if self.muted.len() >= MUTED_MAX && !self.muted.contains_key(&sender) {
             return Err(Refusal::TooMany);
         }
-        Ok(self.muted.insert(session, name).is_none())
+        Ok(self.muted.insert(sender, name).is_none())
     }
 
-    /// Lifts the mutes for which `matches` returns true. Returns whether there was one.
-    pub fn unmute(&mut self, matches: impl Fn(SessionId, &Name) -> bool) -> bool {
-        let before = self.muted.len();
-        self.muted.retain(|session, name| !matches(*session, name));
-        self.muted.len() < before
+    /// Lifts the mutes for which `matches` returns true. Returns whose.
+    pub fn unmute(&mut self, matches: impl Fn(SenderId, &Name) -> bool) -> Vec<SenderId> {
+        self.muted.extract_if(.., |sender, name| matches(*sender, name)).map(|(sender, _)| sender).collect()
     }
 
     /// Drops the subscriptions reserved for those in a room: its chat, and all topics of a private room.

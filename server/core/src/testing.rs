@@ -18,7 +18,7 @@ use broadside_shared::toy::Toy;
 
 use crate::commands::{
     AccountId, ConnectionId, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation,
-    SessionId, ShardCommand, TopicMessage,
+    SenderId, SessionId, ShardCommand, TopicMessage, sender_of,
 };
 use crate::lobby::{AccountAdmission, AddressShare, Join, Lobby, PlayerReport, SeatLimits};
 use crate::messages::EncodedMessage;
@@ -92,6 +92,8 @@ struct State {
     fanouts_skipped: u32,
     banned: Vec<AccountId>,
     muted: Vec<AccountId>,
+    /// Whom accounts mute, for their next sessions.
+    mutes: BTreeMap<AccountId, Vec<(SenderId, Name)>>,
     reports: Vec<(PlayerReport, Vec<Topic>)>,
 }
 
@@ -188,6 +190,26 @@ impl Lobby<Toy> for TestLobby {
         self.with(session, |found| found.account = found.account.or(Some(account)));
     }
 
+    fn sender_of(&self, session: SessionId) -> SenderId {
+        self.account_of(session).map_or(session, sender_of)
+    }
+
+    fn mutes_of(&self, account: AccountId) -> Vec<(SenderId, Name)> {
+        self.state.borrow().mutes.get(&account).cloned().unwrap_or_default()
+    }
+
+    fn keep_mute(&self, session: SessionId, of: SenderId, name: &Name) {
+        if let Some(account) = self.account_of(session) {
+            self.state.borrow_mut().mutes.entry(account).or_default().push((of, name.clone()));
+        }
+    }
+
+    fn forget_mute(&self, session: SessionId, of: SenderId) {
+        if let Some(account) = self.account_of(session) {
+            self.state.borrow_mut().mutes.entry(account).or_default().retain(|(muted, _)| *muted != of);
+        }
+    }
+
     fn is_muted(&self, session: SessionId) -> bool {
         self.account_of(session).is_some_and(|account| self.state.borrow().muted.contains(&account))
     }
@@ -260,7 +282,7 @@ impl Lobby<Toy> for TestLobby {
         a == b
     }
 
-    fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage) {
+    fn deliver(&self, to: SessionId, from: Option<SenderId>, message: EncodedMessage) {
         let connection = self.connection_of(to);
         let shard =
             connection.map(|id| id.shard).or(self.with(to, |found| found.seat.map(|seat| seat.shard)).flatten());
@@ -281,7 +303,7 @@ impl Lobby<Toy> for TestLobby {
         });
     }
 
-    fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication) {
+    fn publish(&self, topic: Topic, from: Option<SenderId>, publication: Publication) {
         let mut state = self.state.borrow_mut();
         state.published += 1;
         let (number, at) = (state.published, state.now);
@@ -291,7 +313,7 @@ impl Lobby<Toy> for TestLobby {
         state.to_shards.push((None, ShardCommand::Published(message)));
     }
 
-    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> KeptMessages {
+    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SenderId) -> bool) -> KeptMessages {
         let state = self.state.borrow();
         let kept = state.kept.get(&topic).map_or(&[][..], Vec::as_slice);
         let wanted = kept.iter().filter(|message| message.number > number && !message.from.is_some_and(is_muted));

@@ -6,6 +6,7 @@
 //! | [`reserved_names`] | names that belong to accounts |
 //! | [`account_tokens`] | what shows in a hello whose account it is |
 //! | [`restrictions`] | banned and muted accounts |
+//! | [`mutes`] | whom accounts mute |
 //! | [`reports`] | reports of players, with what was said around them |
 //! | [`sessions`] | who is connected or may come back, and the names players find each other by |
 //! | [`directory`] | the rooms: opened, found, reserved in, retired |
@@ -14,6 +15,7 @@
 pub mod account_tokens;
 pub mod board;
 pub mod directory;
+pub mod mutes;
 pub mod names;
 pub mod reports;
 pub mod reserved_names;
@@ -25,7 +27,7 @@ use std::sync::atomic::Ordering;
 
 use broadside_core::commands::{
     AccountId, ConnectionId, Envelope, Hold, JoinRequest, KeptMessages, RoomCommand, RoomInfo, SeatAssignment,
-    SeatLocation, SessionId, ShardCommand,
+    SeatLocation, SenderId, SessionId, ShardCommand, sender_of,
 };
 use broadside_core::lobby::{AccountAdmission, Join, Lobby, PlayerReport};
 use broadside_core::messages::EncodedMessage;
@@ -46,6 +48,7 @@ use crate::rooms::context::ServerContext;
 use account_tokens::AccountTokens;
 use board::Leaderboard;
 use directory::Directory;
+use mutes::Mutes;
 use names::{FitName, Looks};
 use reports::Reports;
 use restrictions::Restrictions;
@@ -60,6 +63,7 @@ pub struct ServerLobby<G: Game> {
     pub restrictions: Restrictions,
     /// Reports of players, for whoever keeps them.
     pub reports: Reports,
+    pub mutes: Mutes,
     pub leaderboard: Leaderboard,
     /// Which addresses opened rooms lately.
     pub room_creations: AddressRates,
@@ -81,6 +85,7 @@ impl<G: Game> ServerLobby<G> {
             account_tokens,
             restrictions: Restrictions::default(),
             reports: Reports::default(),
+            mutes: Mutes::default(),
             leaderboard: Leaderboard::default(),
             room_creations: AddressRates::new(Rate::ROOM_CREATIONS),
         }
@@ -99,6 +104,7 @@ impl<G: Game> ServerLobby<G> {
     /// microseconds since the last call.
     pub fn sweep(&self, still_us: u64) {
         self.directory.sweep(still_us);
+        self.mutes.sweep(self.context.clock.now(), |account| !self.sessions.of_account(account).is_empty());
         self.room_creations.forget(self.context.clock.now());
         self.leaderboard.renew(&self.directory, &self.context);
     }
@@ -189,6 +195,28 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
         self.sessions.set_account(session, account);
     }
 
+    fn sender_of(&self, session: SessionId) -> SenderId {
+        self.sessions.account_of(session).map_or(session, sender_of)
+    }
+
+    fn mutes_of(&self, account: AccountId) -> Vec<(SenderId, Name)> {
+        self.mutes.of(account)
+    }
+
+    fn keep_mute(&self, session: SessionId, of: SenderId, name: &Name) {
+        let muted = self.sessions.find(name).and_then(|muted| self.sessions.account_of(muted));
+        let muted = muted.filter(|muted| sender_of(*muted) == of);
+        if let (Some(account), Some(muted)) = (self.sessions.account_of(session), muted) {
+            self.mutes.mute(account, muted, name, self.context.clock.now());
+        }
+    }
+
+    fn forget_mute(&self, session: SessionId, of: SenderId) {
+        if let Some(account) = self.sessions.account_of(session) {
+            self.mutes.unmute(account, of);
+        }
+    }
+
     fn is_muted(&self, session: SessionId) -> bool {
         let account = self.sessions.account_of(session);
         account.is_some_and(|account| self.restrictions.is_muted(account, self.context.clock.unix_s()))
@@ -266,7 +294,7 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
         Looks::of(a).meet(&Looks::of(b))
     }
 
-    fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage) {
+    fn deliver(&self, to: SessionId, from: Option<SenderId>, message: EncodedMessage) {
         let (connection, seat) = self.sessions.whereabouts(to);
         // A session that has neither has ended.
         if let Some(shard) = connection.map(|id| id.shard).or(seat.map(|seat| seat.shard)) {
@@ -280,11 +308,11 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
         }
     }
 
-    fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication) {
+    fn publish(&self, topic: Topic, from: Option<SenderId>, publication: Publication) {
         self.context.publish(topic, from, publication);
     }
 
-    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> KeptMessages {
+    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SenderId) -> bool) -> KeptMessages {
         self.context.topics.kept_after(topic, number, is_muted)
     }
 

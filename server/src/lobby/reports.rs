@@ -86,8 +86,6 @@ pub struct ChatLine {
     pub at_s: u64,
     pub topic: Topic,
     pub from: Name,
-    /// `None` for a player without an account, or whose session has ended.
-    pub account: Option<AccountId>,
     pub text: Text,
 }
 
@@ -113,17 +111,16 @@ impl<G: Game> ServerLobby<G> {
     fn chat_of(&self, topics: &[Topic]) -> Vec<ChatLine> {
         let (now, now_s) = (self.context.clock.now(), self.context.clock.unix_s());
         let mut kept: Vec<_> = topics.iter().flat_map(|topic| self.context.topics.chat(*topic)).collect();
-        kept.sort_unstable_by_key(|(number, ..)| *number);
+        kept.sort_unstable_by_key(|(number, _)| *number);
         let last = kept.split_off(kept.len().saturating_sub(CHAT_KEPT));
-        let line = |(_, session, message): (u64, SessionId, EncodedMessage)| {
+        let line = |(_, message): (u64, EncodedMessage)| {
             let Ok(ServerMsg::Published { topic, at, publication: Publication::Said { from, text } }) =
                 codec::decode_server(message.message())
             else {
                 return None;
             };
-            let (at_s, account) =
-                (now_s.saturating_sub(now.us_since(at) / 1_000_000), self.sessions.account_of(session));
-            Some(ChatLine { at_s, topic: topic.parse().ok()?, from, account, text })
+            let at_s = now_s.saturating_sub(now.us_since(at) / 1_000_000);
+            Some(ChatLine { at_s, topic: topic.parse().ok()?, from, text })
         };
         last.into_iter().filter_map(line).collect()
     }

@@ -14,7 +14,7 @@ use dashmap::mapref::entry::Entry;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use broadside_core::commands::{AccountId, ConnectionId, SeatAssignment, SeatLocation, SessionId};
+use broadside_core::commands::{AccountId, ConnectionId, SeatAssignment, SeatLocation, SenderId, SessionId};
 use broadside_core::messages::EncodedMessage;
 use broadside_core::subscriptions::ParkedSession;
 
@@ -111,7 +111,7 @@ impl Sessions {
     }
 
     /// Queues a message for a session without a connection, unless the session mutes the sender. Returns false if it has a connection.
-    pub fn park_message(&self, session: SessionId, from: Option<SessionId>, message: &EncodedMessage) -> bool {
+    pub fn park_message(&self, session: SessionId, from: Option<SenderId>, message: &EncodedMessage) -> bool {
         let Some(mut found) = self.by_id.get_mut(&session) else { return true };
         if found.connection.is_some() {
             return false;

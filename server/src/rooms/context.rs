@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use broadside_core::commands::{Hold, SessionId, ShardCommand};
+use broadside_core::commands::{Hold, SenderId, ShardCommand};
 use broadside_core::lobby::{AddressShare, SeatLimits};
 use broadside_shared::protocol::message::Publication;
 use broadside_shared::protocol::topic::Topic;
@@ -37,7 +37,7 @@ pub struct ServerContext {
 
 impl ServerContext {
     /// Publishes to all subscribers. Returns the time that the message carries.
-    pub fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication) -> MonoTime {
+    pub fn publish(&self, topic: Topic, from: Option<SenderId>, publication: Publication) -> MonoTime {
         let now = self.clock.now();
         self.topics.publish(topic, from, publication, now, |message| {
             for shard in self.shards.iter() {

@@ -74,7 +74,7 @@ pub(crate) async fn mutes_and_roles_are_kept(store: Store) {
     let (ann, ben) = (named(&store, 1, "Ann").await, named(&store, 2, "Ben").await);
     store.mute(ann.id, ben.id, NOON_US).await.expect("muted");
     store.mute(ann.id, ben.id, NOON_US).await.expect("muted before");
-    assert_eq!(store.mutes(ann.id).await, Ok(vec![ben.id]));
+    assert_eq!(store.mutes(ann.id).await, Ok(vec![(ben.id, "Ben".to_owned())]));
     store.unmute(ann.id, ben.id).await.expect("unmuted");
     assert_eq!(store.mutes(ann.id).await, Ok(vec![]));
 

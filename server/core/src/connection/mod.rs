@@ -230,6 +230,10 @@ impl<G: Game> Connection<G> {
         self.session = token.session;
         if let Some(account) = self.account {
             lobby.set_account(self.session, account);
+            for (sender, name) in lobby.mutes_of(account) {
+                // Beyond the bound the rest is dropped, as it was when it was muted.
+                let _ = self.subscriptions.mute(sender, name);
+            }
         }
         self.protocol.handle_welcome(token, self.account, None);
     }

@@ -80,18 +80,22 @@ pub(super) fn answer<G: Game>(
             if session == asker.session {
                 return Err(Refusal::NotAllowed);
             }
-            if subscriptions.mute(session, name)? {
+            let sender = lobby.sender_of(session);
+            if subscriptions.mute(sender, name.clone())? {
+                lobby.keep_mute(asker.session, sender, &name);
                 let notice = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Muted));
-                lobby.deliver(session, Some(asker.session), notice);
+                lobby.deliver(session, Some(lobby.sender_of(asker.session)), notice);
             }
             Ok(())
         }
         Request::Unmute { name } => {
             let name = Name::new(&name).map_err(|_| Refusal::BadName)?;
             // Either the name at the time of the mute or the current one.
-            let holder = lobby.session_named(&name);
-            let matches = |session, muted: &Name| Some(session) == holder || lobby.looks_alike(muted, &name);
-            if subscriptions.unmute(matches) { Ok(()) } else { Err(Refusal::NoSuchPlayer) }
+            let holder = lobby.session_named(&name).map(|session| lobby.sender_of(session));
+            let matches = |sender, muted: &Name| Some(sender) == holder || lobby.looks_alike(muted, &name);
+            let lifted = subscriptions.unmute(matches);
+            lifted.iter().for_each(|sender| lobby.forget_mute(asker.session, *sender));
+            if lifted.is_empty() { Err(Refusal::NoSuchPlayer) } else { Ok(()) }
         }
         Request::Report { name, text } => {
             let (of, _) = find(&name, lobby)?;
@@ -157,7 +161,7 @@ fn say<G: Game>(topic: &str, text: &str, asker: Asker<'_>, lobby: &impl Lobby<G>
     }
     let from = speaker(asker, lobby)?;
     let text = Text::new(text).map_err(|_| Refusal::BadText)?;
-    lobby.publish(topic, Some(asker.session), Publication::Said { from, text });
+    lobby.publish(topic, Some(lobby.sender_of(asker.session)), Publication::Said { from, text });
     Ok(())
 }
 
@@ -165,7 +169,11 @@ fn send_direct<G: Game>(to: &str, text: &str, asker: Asker<'_>, lobby: &impl Lob
     let from = speaker(asker, lobby)?;
     let text = Text::new(text).map_err(|_| Refusal::BadText)?;
     let (session, _) = find(to, lobby)?;
-    lobby.deliver(session, Some(asker.session), EncodedMessage::new(ServerMsg::DirectMessage { from, text }));
+    lobby.deliver(
+        session,
+        Some(lobby.sender_of(asker.session)),
+        EncodedMessage::new(ServerMsg::DirectMessage { from, text }),
+    );
     Ok(())
 }
 

@@ -138,3 +138,30 @@ fn a_report_goes_to_the_moderators_with_the_topics_that_its_author_reads() {
     let report = PlayerReport { by: ann_token.session, of: eve_token.session, text };
     assert_eq!(scene.lobby.take_reports(), [(report, vec![Topic::LobbyChat])]);
 }
+
+#[test]
+fn a_mute_between_accounts_holds_in_later_sessions_of_both() {
+    let mut scene = Scene::new();
+    let enter = |scene: &mut Scene, key, account, name: &str| {
+        let id = scene.connect(0, key);
+        scene.say(id, &hello_of(None, Some(token_of(account))));
+        scene.request(id, 1, Request::SetName { name: name.to_owned() });
+        scene.request(id, 2, subscribe());
+        id
+    };
+    let say = |scene: &mut Scene, id, text: &str| {
+        scene.request(id, 3, Request::Say { topic: "lobby/chat".to_owned(), text: text.to_owned() });
+        scene.deliver_commands();
+    };
+    let (ann, eve) = (enter(&mut scene, 0, ANN, "Ann"), enter(&mut scene, 1, EVE, "Eve"));
+    scene.request(ann, 4, Request::Mute { name: "Eve".to_owned() });
+    scene.lose(ann);
+    scene.lose(eve);
+    let (eve, ann) = (enter(&mut scene, 2, EVE, "Zoe"), enter(&mut scene, 3, ANN, "Ann"));
+    say(&mut scene, eve, "under another name");
+    assert_eq!(texts(&scene.seen(ann)), [""; 0], "still muted");
+    scene.request(ann, 5, Request::Unmute { name: "Eve".to_owned() });
+    say(&mut scene, eve, "and again");
+    assert_eq!(texts(&scene.seen(ann)), ["and again"]);
+    assert_eq!(scene.lobby.mutes_of(ANN), [], "and so for later sessions");
+}
