@@ -7,6 +7,7 @@ use broadside_shared::game::Game;
 use broadside_store::Store;
 use tokio::sync::watch;
 
+use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::first_seen::FirstSeen;
 use crate::limits::rates::AddressRates;
@@ -26,6 +27,8 @@ pub struct App<G: Game> {
     pub store: Store,
     /// How it is doing, with the outbox of results.
     pub store_health: StoreHealth,
+    /// Who browsers are signed in as.
+    pub accounts: Accounts,
     /// Rate limits of HTTP requests per address.
     pub requests: AddressRates,
     /// The token that the operator's requests must carry.

@@ -15,6 +15,7 @@
 //! | [`topics`] | publish and subscribe: encoded once, kept for new subscribers |
 //! | [`rooms`] | the threads that step the rooms |
 //! | [`lobby`] | directory of rooms, sessions, names, leaderboard |
+//! | [`accounts`] | who a browser is signed in as, without HTTP |
 //! | [`app`] | the state that threads and tasks share |
 //! | [`bots`] | the server's own bots |
 //! | [`http`] | assets, API, health, metrics |
@@ -30,6 +31,7 @@
 //! The way of a byte: `net::transport` -> `net::conn` -> `net::shard` -> core's `shard` -> `connection` -> `fanout` -> `rooms::handle` ->
 //! core's `room_loop` -> `room` -> `fanout` -> `net::shard` -> `net::conn` -> `net::transport`.
 
+pub mod accounts;
 pub mod app;
 pub mod awake;
 pub mod base_path;
@@ -82,6 +84,7 @@ use tokio::sync::watch;
 
 pub use program::run;
 
+use accounts::Accounts;
 use app::{App, ended};
 use awake::Awake;
 use clock::MonoClock;
@@ -324,9 +327,10 @@ fn open<G: Game>(
     };
     let directory = Directory::new(context.clone(), pool, Arc::new(game), common, config.max_rooms);
     let app = Arc::new(App {
-        lobby: ServerLobby::new(context, directory, sessions, account_tokens),
+        lobby: ServerLobby::new(context.clone(), directory, sessions, account_tokens),
         config,
         metrics,
+        accounts: Accounts::new(store.clone(), context.clone()),
         store,
         store_health,
         requests: AddressRates::new(Rate::REQUESTS_OF_ADDRESS),
@@ -387,5 +391,6 @@ async fn sweep<G: Game>(app: Arc<App<G>>) {
         let now = app.lobby.context.clock.now();
         app.lobby.sweep(awake.look(now));
         app.requests.forget(now);
+        app.accounts.sweep();
     }
 }

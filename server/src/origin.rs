@@ -49,6 +49,12 @@ pub(crate) fn check(headers: &HeaderMap, scheme: Option<Scheme>, allowed: &[Orig
     ))
 }
 
+/// Whether the page that sends a request comes from this server; false without an origin.
+pub(crate) fn is_own(headers: &HeaderMap, scheme: Option<Scheme>) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok()).unwrap_or("");
+    text(ORIGIN).parse::<Origin>().is_ok_and(|origin| origin.is_of(text(HOST), scheme))
+}
+
 impl Origin {
     /// Whether the page comes from a server that is requested as `host` with this scheme.
     fn is_of(&self, host: &str, scheme: Option<Scheme>) -> bool {

@@ -5,7 +5,7 @@
 //! | [`bounds`] | admission, request timeout and memory limit of every request |
 //! | [`gate`] | checks of every request: host, origin, body |
 //! | [`in_flight`] | memory that responses in flight may take |
-//! | [`api`] | rooms, quick play, leaderboard, announcements, health, the schema of the game |
+//! | [`api`] | rooms, quick play, leaderboard, announcements, accounts, health, the schema of the game |
 //! | [`assets`] | the browser client |
 //! | [`metrics`] | the metrics page |
 //! | [`redirect`] | the router of the plain-HTTP port, which redirects to https |
@@ -64,6 +64,9 @@ pub(crate) fn router<G: Game>(app: Arc<App<G>>, websocket: MethodRouter<Arc<App<
         .route("/api/leaderboard", get(api::leaderboard::leaderboard::<G>))
         .route("/api/notices", post(api::notices::announce::<G>))
         .route("/api/schema", get(api::schema::schema))
+        .route("/api/account", get(api::accounts::account::account::<G>))
+        .route("/api/account/token", post(api::accounts::account::token::<G>))
+        .route("/api/account/sign-out", post(api::accounts::account::sign_out::<G>))
         .route("/api/openapi.json", get(api::description::description))
         .route("/api/{*rest}", any(no_such_route))
         .fallback(assets::serve::<G>)

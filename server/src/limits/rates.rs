@@ -37,6 +37,8 @@ impl Rate {
     pub(crate) const REQUESTS: Rate = Rate { burst: 100, every_us: 50_000 };
     /// HTTP requests per address: enough for several households.
     pub(crate) const REQUESTS_OF_ADDRESS: Rate = Rate { burst: 1000, every_us: 10_000 };
+    /// New accounts of guests: 20 at once, and 20 per hour. Each is a row of the database.
+    pub(crate) const NEW_GUESTS: Rate = Rate { burst: 20, every_us: 180_000_000 };
 
     /// A full bucket.
     pub(crate) fn bucket(self, now: MonoTime) -> Bucket {

@@ -145,6 +145,8 @@ label! {
         LookUps = "look_ups",
         /// Rate of room creations and reservations.
         RoomCreations = "room_creations",
+        /// Rate of new accounts of guests.
+        Guests = "guests",
         /// Open rooms.
         Rooms = "rooms",
         /// Seats.

@@ -10,6 +10,7 @@
 //! | [`closing`] | every close code that a client can cause, and shutdown |
 //! | [`doors`] | checks of every request, and headers of every response |
 //! | [`api`] | rooms over HTTP, and joins that refer to them |
+//! | [`accounts`] | accounts, and attacks on them |
 //! | [`assets`] | files, health and rooms over HTTP |
 //! | [`bots`] | server bots |
 //! | [`sessions`] | resume and takeover, and chat |
@@ -23,6 +24,7 @@
 //! Behavior under load, loss and delay is tested in virtual time elsewhere; these tests are about sockets. No test sleeps to give
 //! something time to happen: it waits for what it expects, with a timeout far beyond what a busy machine needs.
 
+mod accounts;
 mod api;
 mod assets;
 mod bots;

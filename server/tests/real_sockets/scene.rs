@@ -27,6 +27,7 @@ use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::{FrameKind, REVISION, SUBPROTOCOL};
 use broadside_shared::time::MonoTime;
 use broadside_shared::toy::{Push, Toy};
+use broadside_store::Store;
 use futures_util::{SinkExt, StreamExt};
 use rustls::pki_types::ServerName;
 use serde_json::Value;
@@ -127,6 +128,11 @@ impl Server {
     /// Its metrics.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.running.app().metrics
+    }
+
+    /// Its database.
+    pub(crate) fn store(&self) -> &Store {
+        &self.running.app().store
     }
 
     /// Its rooms and sessions.

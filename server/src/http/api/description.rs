@@ -9,6 +9,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::super::store::StoredFile;
+use super::accounts::account::{__path_account, __path_sign_out, __path_token};
 use super::health::__path_healthz;
 use super::leaderboard::__path_leaderboard;
 use super::notices::__path_announce;
@@ -23,7 +24,7 @@ use crate::problem::Problem;
         title = "Broadside",
         description = "Rooms, quick play, the leaderboard and the schema of the game. Play itself uses the WebSocket at /ws."
     ),
-    paths(rooms, create_room, room, quick_play, leaderboard, announce, schema, healthz),
+    paths(rooms, create_room, room, quick_play, leaderboard, announce, schema, healthz, token, account, sign_out),
     components(schemas(Problem)),
     modifiers(&OperatorScheme)
 )]

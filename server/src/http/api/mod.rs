@@ -7,9 +7,11 @@
 //! | [`leaderboard`] | `/api/leaderboard` |
 //! | [`notices`] | `/api/notices` |
 //! | [`schema`] | `/api/schema` |
+//! | [`accounts`] | `/api/account` and what is below it |
 //! | [`health`] | `/healthz` |
 //! | [`description`] | `/api/openapi.json`, generated from the handlers above |
 
+pub(crate) mod accounts;
 pub mod description;
 pub(crate) mod health;
 pub(crate) mod leaderboard;

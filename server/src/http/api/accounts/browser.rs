@@ -1,0 +1,119 @@
+//! The browser behind a request. A handler learns of an account only through these extractors, and they refuse what a page of another site
+//! could have sent: no handler can forget to.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::header::{CONTENT_TYPE, HeaderName, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use broadside_shared::game::Game;
+use broadside_store::accounts::Account;
+
+use super::cookie::CookieScope;
+use crate::accounts::secrets::SecretHash;
+use crate::app::App;
+use crate::origin;
+use crate::problem::problem;
+use crate::requester::Requester;
+
+/// Where a request comes from, by the browser's word, which no script can set.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The browser that sends a request. If the request changes anything, then a page of this server sent it.
+#[derive(Debug, Clone)]
+pub(crate) struct Browser {
+    /// The hash of the secret in its cookie, if it has one; whether that is still valid is unknown.
+    pub(crate) secret_hash: Option<SecretHash>,
+    pub(crate) cookies: CookieScope,
+    /// Under which limits count.
+    pub(crate) address: IpAddr,
+}
+
+/// A browser that is signed in. Refused with 401 if it is not; as an `Option`, `None`.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedIn {
+    pub(crate) account: Account,
+    pub(crate) secret_hash: SecretHash,
+    pub(crate) browser: Browser,
+}
+
+impl Browser {
+    /// The account that it is signed in to.
+    pub(crate) async fn signed_in<G: Game>(self, app: &App<G>) -> Result<Option<SignedIn>, Response> {
+        let Some(secret_hash) = self.secret_hash else { return Ok(None) };
+        let found = app.accounts.signed_in(secret_hash).await.map_err(IntoResponse::into_response)?;
+        Ok(found.map(|account| SignedIn { account, secret_hash, browser: self }))
+    }
+}
+
+impl<G: Game> FromRequestParts<Arc<App<G>>> for Browser {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<G>>) -> Result<Browser, Response> {
+        let requester = parts.extensions.get::<Requester>().copied();
+        let requester = requester.expect("the listener gives every request its requester");
+        let cookies = CookieScope::new(requester.scheme, &app.config.base_path);
+        let secret_hash = cookies.secret(&parts.headers).map(|secret| secret.hash());
+        if !parts.method.is_safe() {
+            let has_secret = secret_hash.is_some();
+            if let Err(detail) = check_site(&parts.headers, requester, has_secret) {
+                return Err(problem(StatusCode::FORBIDDEN, &detail));
+            }
+            if !is_json(&parts.headers) {
+                // A form cannot send JSON, and a script of another site only after asking us (CORS).
+                let detail = "the header content-type must say application/json, also without a body";
+                return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+            }
+        }
+        Ok(Browser { secret_hash, cookies, address: requester.address.ip() })
+    }
+}
+
+impl<G: Game> FromRequestParts<Arc<App<G>>> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<G>>) -> Result<SignedIn, Response> {
+        let browser = Browser::from_request_parts(parts, app).await?;
+        browser.signed_in(app).await?.ok_or_else(not_signed_in)
+    }
+}
+
+impl<G: Game> OptionalFromRequestParts<Arc<App<G>>> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<G>>) -> Result<Option<SignedIn>, Response> {
+        let browser = Browser::from_request_parts(parts, app).await?;
+        browser.signed_in(app).await
+    }
+}
+
+fn not_signed_in() -> Response {
+    let detail =
+        "this browser is not signed in; POST /api/account/token makes it a guest, /api/account/sign-in signs it in";
+    problem(StatusCode::UNAUTHORIZED, detail)
+}
+
+/// Whether a page of this server sent a request. Every browser of the last years says so by `Sec-Fetch-Site` or `Origin`; a program that
+/// says neither may pass only without a cookie. Pages of `--allow-origin` may connect, but are nobody here.
+fn check_site(headers: &HeaderMap, requester: Requester, has_secret: bool) -> Result<(), String> {
+    let site = headers.get(SEC_FETCH_SITE).map(|site| site.to_str().unwrap_or("?"));
+    let origin = headers.get(ORIGIN).map(|_| origin::is_own(headers, requester.scheme));
+    match (site, origin) {
+        (Some("same-origin") | None, Some(true)) | (Some("same-origin"), None) => Ok(()),
+        (None, None) if !has_secret => Ok(()),
+        (None, None) => {
+            Err("a request with a cookie must say where it comes from; browsers send the header origin".to_owned())
+        }
+        (Some(_), _) | (_, Some(false)) => {
+            Err("accounts are used by pages of this server only; open the game from this server".to_owned())
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let found = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    found.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}

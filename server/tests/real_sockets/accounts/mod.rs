@@ -1,0 +1,11 @@
+//! Accounts, and attacks on them.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | [`browser`] | fixture: a browser with a page of the server open |
+//! | [`guests`] | guests get an account, limits, a database that is gone |
+//! | [`sites`] | pages of other sites change nothing |
+
+mod browser;
+mod guests;
+mod sites;
