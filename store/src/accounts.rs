@@ -5,6 +5,7 @@
 pub use broadside_shared::ids::AccountId;
 
 use crate::engine::{Row, values};
+use crate::entrance::Renewal;
 use crate::{Store, StoreError};
 
 /// What an account may do.
@@ -197,9 +198,12 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer, or there is no such account.
-    pub async fn sign_in(&self, account: AccountId, sign_in: SignIn, now_us: i64) -> Result<(), StoreError> {
+    pub async fn sign_in(&self, account: AccountId, renewal: Renewal, now_us: i64) -> Result<(), StoreError> {
         let mut transaction = self.write().await?;
-        insert_sign_in(transaction.as_mut(), account, sign_in, now_us).await?;
+        if let Some(replaced) = renewal.replaces {
+            transaction.run("DELETE FROM sign_ins WHERE secret_hash = $1", values![replaced]).await?;
+        }
+        insert_sign_in(transaction.as_mut(), account, renewal.sign_in, now_us).await?;
         transaction
             .run(
                 "DELETE FROM sign_ins WHERE account = $1 AND secret_hash NOT IN \
@@ -328,7 +332,7 @@ impl Store {
 /// Browsers that may be signed in to one account.
 pub const SIGN_INS_MAX: u32 = 20;
 
-async fn insert_sign_in(
+pub(crate) async fn insert_sign_in(
     transaction: &mut dyn crate::engine::Transaction,
     account: AccountId,
     sign_in: SignIn,

@@ -1,7 +1,7 @@
 //! Ways to sign in: passwords, passkeys, identities at OpenID Connect providers, recovery codes.
 
-use crate::accounts::{Account, AccountId, account_columns, bytes, id, read};
-use crate::engine::values;
+use crate::accounts::{Account, AccountId, account_columns, id, read};
+use crate::engine::{Transaction, values};
 use crate::{Store, StoreError};
 
 /// A passkey.
@@ -41,18 +41,6 @@ pub enum Linked {
 }
 
 impl Store {
-    /// Sets an account's password, by its hash.
-    ///
-    /// # Errors
-    /// The database does not answer, or there is no such account.
-    pub async fn set_password(&self, account: AccountId, hash: &str, now_us: i64) -> Result<(), StoreError> {
-        let mut transaction = self.write().await?;
-        let sql = "INSERT INTO passwords (account, hash, changed_us) VALUES ($1, $2, $3) \
-                   ON CONFLICT (account) DO UPDATE SET hash = excluded.hash, changed_us = excluded.changed_us";
-        transaction.run(sql, values![account, hash, now_us]).await?;
-        transaction.commit().await
-    }
-
     /// The hash of an account's password.
     ///
     /// # Errors
@@ -75,9 +63,7 @@ impl Store {
         if count >= PASSKEYS_MAX as i64 {
             return Err(StoreError::Conflict(format!("the account has {PASSKEYS_MAX} passkeys")));
         }
-        let sql = "INSERT INTO passkeys (credential, account, body, label, created_us, used_us) VALUES ($1, $2, $3, $4, $5, $6)";
-        let Passkey { credential, body, label, created_us, used_us } = passkey.clone();
-        transaction.run(sql, values![credential, account, body, label, created_us, used_us]).await?;
+        insert_passkey(transaction.as_mut(), account, passkey).await?;
         transaction.commit().await
     }
 
@@ -225,16 +211,26 @@ impl Store {
         let mut rows = self.read().await?.rows(sql, values![account]).await?;
         Ok(rows.first_mut().map_or(0, |row| row.take::<i64>(0) as u32))
     }
+}
 
-    /// Uses up a recovery code. Returns the account it belonged to; a code works once.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn use_recovery_code(&self, hash: [u8; 32]) -> Result<Option<AccountId>, StoreError> {
-        let mut transaction = self.write().await?;
-        let sql = "DELETE FROM recovery_codes WHERE hash = $1 RETURNING account";
-        let mut rows = transaction.rows(sql, values![hash]).await?;
-        transaction.commit().await?;
-        Ok(rows.first_mut().map(|row| AccountId(bytes(row.take(0)))))
-    }
+pub(crate) async fn upsert_password(
+    transaction: &mut dyn Transaction,
+    account: AccountId,
+    hash: &str,
+    now_us: i64,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO passwords (account, hash, changed_us) VALUES ($1, $2, $3) \
+               ON CONFLICT (account) DO UPDATE SET hash = excluded.hash, changed_us = excluded.changed_us";
+    transaction.run(sql, values![account, hash, now_us]).await.map(drop)
+}
+
+pub(crate) async fn insert_passkey(
+    transaction: &mut dyn Transaction,
+    account: AccountId,
+    passkey: &Passkey,
+) -> Result<(), StoreError> {
+    let sql =
+        "INSERT INTO passkeys (credential, account, body, label, created_us, used_us) VALUES ($1, $2, $3, $4, $5, $6)";
+    let Passkey { credential, body, label, created_us, used_us } = passkey.clone();
+    transaction.run(sql, values![credential, account, body, label, created_us, used_us]).await.map(drop)
 }

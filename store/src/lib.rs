@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`accounts`] | accounts, their names and roles, browsers that are signed in, deletion and export |
 //! | [`credentials`] | passwords, passkeys, identities at providers, recovery codes |
+//! | [`entrance`] | changes of these that also sign browsers in and out |
+//! | [`export`] | what only an export asks for |
 //! | [`results`] | results of matches and stays, totals, ratings |
 //! | [`boards`] | leaderboards, and a player's ranks |
 //! | [`period`] | days, weeks and seasons |
@@ -21,6 +23,8 @@ pub mod boards;
 pub mod copy;
 pub mod credentials;
 mod engine;
+pub mod entrance;
+pub mod export;
 pub mod friends;
 pub mod moderation;
 pub mod outbox;

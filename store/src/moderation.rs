@@ -71,6 +71,7 @@ macro_rules! report_select {
         "SELECT id, reporter, reporter_name, subject, subject_name, body, chat, room, reported_us, handled_by, handled_us FROM reports"
     };
 }
+pub(crate) use report_select;
 
 impl Store {
     /// Imposes a restriction, in place of one of the same kind.
@@ -259,7 +260,7 @@ fn restriction(row: &mut Row) -> Restriction {
     }
 }
 
-fn report(row: &mut Row) -> Report {
+pub(crate) fn report(row: &mut Row) -> Report {
     let handled_by: Option<String> = row.take(9);
     Report {
         id: bytes(row.take(0)),

@@ -128,6 +128,7 @@ macro_rules! totals_columns {
         "mode, period, score, kills, deaths, shots, hits, streak, results, wins, played_ms"
     };
 }
+pub(crate) use totals_columns;
 
 impl Outcome {
     fn number(self) -> i64 {
@@ -265,7 +266,7 @@ fn read(row: &mut Row) -> KeptResult {
     }
 }
 
-fn read_totals(row: &mut Row) -> Totals {
+pub(crate) fn read_totals(row: &mut Row) -> Totals {
     Totals {
         mode: row.take(0),
         period: row.take(1),

@@ -1,10 +1,11 @@
-use broadside_store::accounts::{Role, SIGN_INS_MAX, SignIn};
+use broadside_store::accounts::{Account, Role, SIGN_INS_MAX};
 use broadside_store::credentials::{Identity, Linked, PASSKEYS_MAX, Passkey};
+use broadside_store::entrance::Credential;
 use broadside_store::period::Season;
 use broadside_store::results::Outcome;
 use broadside_store::{Store, StoreError};
 
-use crate::{DAY_US, NOON_US, SECOND_US, guest, named, player, record};
+use crate::{DAY_US, NOON_US, SECOND_US, guest, named, player, record, renewal};
 
 pub(crate) async fn a_guest_is_found_by_its_secret_until_it_signs_out_or_expires(store: Store) {
     store.check().await.expect("an answer");
@@ -20,8 +21,7 @@ pub(crate) async fn a_guest_is_found_by_its_secret_until_it_signs_out_or_expires
     assert_eq!(store.account(ann.id).await.expect("an answer").expect("an account").seen_us, later);
 
     for secret in 2..=SIGN_INS_MAX as u8 + 1 {
-        let sign_in = SignIn { secret_hash: [secret; 32], expires_us: NOON_US + DAY_US };
-        store.sign_in(ann.id, sign_in, later + i64::from(secret)).await.expect("signed in");
+        store.sign_in(ann.id, renewal(None, secret), later + i64::from(secret)).await.expect("signed in");
     }
     assert_eq!(found(1, later).await, None, "the browser unused longest is signed out");
     store.sign_out([2; 32]).await.expect("signed out");
@@ -59,11 +59,6 @@ pub(crate) async fn a_name_belongs_to_one_account_by_all_its_looks(store: Store)
 
 pub(crate) async fn credentials_belong_to_one_account(store: Store) {
     let (ann, ben) = (guest(&store, 1).await, guest(&store, 2).await);
-    store.set_password(ann.id, "first", NOON_US).await.expect("set");
-    store.set_password(ann.id, "second", NOON_US).await.expect("changed");
-    assert_eq!(store.password(ann.id).await, Ok(Some("second".to_owned())));
-    assert_eq!(store.password(ben.id).await, Ok(None));
-
     let key = |number: u8| Passkey {
         credential: vec![number; 20],
         body: "{}".to_owned(),
@@ -96,10 +91,62 @@ pub(crate) async fn credentials_belong_to_one_account(store: Store) {
 
     store.set_recovery_codes(ann.id, &[[1; 32], [2; 32]], NOON_US).await.expect("set");
     store.set_recovery_codes(ann.id, &[[3; 32], [4; 32]], NOON_US).await.expect("replaced");
-    assert_eq!(store.use_recovery_code([1; 32]).await, Ok(None), "replaced");
-    assert_eq!(store.use_recovery_code([3; 32]).await, Ok(Some(ann.id)));
-    assert_eq!(store.use_recovery_code([3; 32]).await, Ok(None), "used");
+    let recover = async |code: u8| store.recover([code; 32], "recovered", renewal(Some(2), 7), NOON_US).await;
+    assert_eq!(recover(1).await, Ok(None), "replaced");
+    assert_eq!(recover(3).await, Ok(Some(ann.id)));
+    assert_eq!(recover(3).await, Ok(None), "used");
     assert_eq!(store.recovery_codes_left(ann.id).await, Ok(1));
+    assert_eq!(store.password(ann.id).await, Ok(Some("recovered".to_owned())));
+    let of = async |secret: u8| store.signed_in([secret; 32], NOON_US).await.expect("an answer").map(|found| found.id);
+    assert_eq!((of(1).await, of(2).await, of(7).await), (None, None, Some(ann.id)), "only the browser that recovered");
+}
+
+pub async fn a_guest_claims_a_name_with_a_credential_or_nothing_happens(store: Store) {
+    let (ann, ben, cid) = (guest(&store, 1).await, guest(&store, 2).await, guest(&store, 3).await);
+    let look = ["ann".to_owned()];
+    let identity = Identity { issuer: "https://id.example".to_owned(), subject: "42".to_owned() };
+    let passkey =
+        Passkey { credential: vec![1], body: "{}".to_owned(), label: String::new(), created_us: 1, used_us: 1 };
+    let claim = async |guest: &Account, name: &str, credential: Credential<'_>, secret: u8| {
+        let looks = [name.to_lowercase()];
+        store.claim_name(guest.id, (name, &looks), credential, renewal(Some(secret), secret + 10), NOON_US + 9).await
+    };
+    claim(&ann, "Ann", Credential::Password("hash"), 1).await.expect("a free name");
+    assert_eq!(
+        store.account_named(&look).await.expect("an answer").map(|found| (found.id, found.keeps_name)),
+        Some((ann.id, true))
+    );
+    assert_eq!(store.password(ann.id).await, Ok(Some("hash".to_owned())));
+    assert_eq!(store.signed_in([1; 32], NOON_US).await, Ok(None), "the guest's secret is worth nothing");
+    assert_eq!(store.signed_in_at([11; 32]).await, Ok(Some(NOON_US + 9)));
+
+    let again = claim(&ann, "Another", Credential::Password("other"), 11).await;
+    assert!(matches!(again, Err(StoreError::Conflict(_))), "it keeps a name: {again:?}");
+    let taken = claim(&ben, "ANN", Credential::Passkey(&passkey), 2).await;
+    assert!(matches!(taken, Err(StoreError::Conflict(_))), "{taken:?}");
+    assert_eq!(store.passkeys(ben.id).await, Ok(vec![]), "nothing of it was written");
+    assert!(store.signed_in([2; 32], NOON_US).await.is_ok_and(|found| found.is_some()));
+    claim(&ben, "Ben", Credential::Passkey(&passkey), 2).await.expect("a free name");
+    let used = claim(&cid, "Cid", Credential::Passkey(&passkey), 3).await;
+    assert!(matches!(used, Err(StoreError::Conflict(_))), "{used:?}");
+    claim(&cid, "Cid", Credential::Identity(&identity), 3).await.expect("a free name");
+    assert_eq!(store.identities(cid.id).await, Ok(vec![identity]));
+}
+
+pub async fn a_new_password_signs_every_other_browser_out(store: Store) {
+    let ann = guest(&store, 1).await;
+    store.sign_in(ann.id, renewal(None, 2), NOON_US).await.expect("signed in");
+    store.change_password(ann.id, "first", renewal(None, 3).sign_in, NOON_US + 1).await.expect("set");
+    store.change_password(ann.id, "second", renewal(None, 4).sign_in, NOON_US + 2).await.expect("changed");
+    assert_eq!(store.password(ann.id).await, Ok(Some("second".to_owned())));
+    assert_eq!(store.password_changed(ann.id).await, Ok(Some(NOON_US + 2)));
+    let browsers = store.browsers(ann.id).await.expect("an answer");
+    assert_eq!(browsers.len(), 1);
+    assert_eq!((browsers[0].signed_in_us, browsers[0].expires_us), (NOON_US + 2, NOON_US + DAY_US));
+    store.sign_in(ann.id, renewal(Some(4), 5), NOON_US + 3).await.expect("signed in again");
+    assert_eq!(store.signed_in([4; 32], NOON_US).await, Ok(None), "replaced");
+    assert!(store.signed_in([5; 32], NOON_US).await.is_ok_and(|found| found.is_some()));
+    assert_eq!(store.password(guest(&store, 9).await.id).await, Ok(None));
 }
 
 pub(crate) async fn a_deleted_account_leaves_results_without_a_name(store: Store) {
@@ -108,7 +155,7 @@ pub(crate) async fn a_deleted_account_leaves_results_without_a_name(store: Store
     store.record(std::slice::from_ref(&duel), Season::Quarter).await.expect("recorded");
     store.befriend(ann.id, ben.id, NOON_US).await.expect("asked");
     store.mute(ben.id, ann.id, NOON_US).await.expect("muted");
-    store.set_password(ann.id, "hash", NOON_US).await.expect("set");
+    assert_eq!(store.all_totals(ann.id).await.expect("an answer").len(), 4, "all time, day, week, season");
     store.delete_account(ann.id).await.expect("deleted");
 
     assert_eq!(store.account(ann.id).await, Ok(None));

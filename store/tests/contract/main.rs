@@ -13,6 +13,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use broadside_store::accounts::{Account, SignIn};
+use broadside_store::entrance::Renewal;
 use broadside_store::results::{MatchRecord, Outcome, PlayerRecord, ResultKind};
 use broadside_store::testing::TestPostgres;
 use broadside_store::{Location, Store, new_id};
@@ -30,10 +31,12 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, Case); 12] = cases![
+const CASES: [(&str, Case); 14] = cases![
     accounts::a_guest_is_found_by_its_secret_until_it_signs_out_or_expires,
     accounts::a_name_belongs_to_one_account_by_all_its_looks,
     accounts::credentials_belong_to_one_account,
+    accounts::a_guest_claims_a_name_with_a_credential_or_nothing_happens,
+    accounts::a_new_password_signs_every_other_browser_out,
     accounts::a_deleted_account_leaves_results_without_a_name,
     accounts::unused_guests_are_forgotten_and_others_are_not,
     results::a_result_is_written_once_however_often_it_is_handed_over,
@@ -69,6 +72,12 @@ async fn postgres_keeps_the_contract() {
 pub(crate) async fn guest(store: &Store, number: u8) -> Account {
     let sign_in = SignIn { secret_hash: [number; 32], expires_us: NOON_US + DAY_US };
     store.create_guest(sign_in, NOON_US).await.expect("a guest")
+}
+
+/// What signs a browser in with another secret.
+pub fn renewal(replaces: Option<u8>, secret: u8) -> Renewal {
+    let sign_in = SignIn { secret_hash: [secret; 32], expires_us: NOON_US + DAY_US };
+    Renewal { replaces: replaces.map(|secret| [secret; 32]), sign_in }
 }
 
 /// A guest who keeps a name.

@@ -44,6 +44,8 @@ pub(crate) async fn restrictions_end_and_reports_are_handled_once(store: Store) 
     for report in [&first, &second, &first] {
         store.report(report).await.expect("kept");
     }
+    assert_eq!(store.reports_by(ben.id).await, Ok(vec![second.clone(), first.clone()]));
+    assert_eq!(store.reports_by(ann.id).await, Ok(vec![]));
     let newest = [0xff; 16];
     assert_eq!(store.reports(Reports::Open, newest, 10).await, Ok(vec![second.clone(), first.clone()]));
     assert_eq!(store.reports(Reports::Open, second.id, 10).await, Ok(vec![first.clone()]));

@@ -10,7 +10,7 @@ use broadside_store::results::Outcome;
 use broadside_store::testing::TestPostgres;
 use broadside_store::{Location, OpenError, Store, backup, new_id, restore};
 
-use crate::{NOON_US, named, player, record};
+use crate::{NOON_US, named, player, record, renewal};
 
 /// A folder that is removed on drop.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -43,7 +43,7 @@ pub(crate) async fn fill(store: &Store) {
     let (ann, ben) = (named(store, 1, "Ann").await, named(store, 2, "Ben").await);
     let duel = record("duel", NOON_US, vec![player(&ann, 10, Outcome::Won), player(&ben, 4, Outcome::Lost)]);
     store.record(&[duel], Season::Quarter).await.expect("recorded");
-    store.set_password(ann.id, "hash", NOON_US).await.expect("set");
+    store.change_password(ann.id, "hash", renewal(None, 1).sign_in, NOON_US).await.expect("set");
     let text = |text: &str| text.to_owned();
     let (credential, body, label) = (vec![0, 255, 7], text("{}"), text("ключ"));
     let passkey = Passkey { credential, body, label, created_us: NOON_US, used_us: NOON_US };
