@@ -1,6 +1,8 @@
 //! All flags of the server. `--help` and the errors for invalid values are generated from here.
 
 pub mod game;
+#[cfg(feature = "oidc")]
+pub(crate) mod oidc;
 pub mod tls;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -85,6 +87,26 @@ pub struct Config {
     /// Length of a season of the leaderboards: month, quarter or year
     #[arg(long, env = "BROADSIDE_SEASON", default_value = "quarter", value_name = "LENGTH", value_parser = season)]
     pub season: Season,
+
+    /// OpenID Connect provider that signs players in, such as `https://id.example`; its metadata is discovered when somebody signs in
+    #[cfg(feature = "oidc")]
+    #[arg(long, env = "BROADSIDE_OIDC_ISSUER", value_name = "URL", value_parser = oidc::issuer)]
+    pub oidc_issuer: Option<String>,
+
+    /// What the provider of --oidc-issuer knows this server as; the address to allow there is `/api/account/oidc/callback` of this server
+    #[cfg(feature = "oidc")]
+    #[arg(long, env = "BROADSIDE_OIDC_CLIENT_ID", value_name = "ID")]
+    pub oidc_client_id: Option<String>,
+
+    /// File with the secret that the provider gave this server [default: none, for a public client]
+    #[cfg(feature = "oidc")]
+    #[arg(long, env = "BROADSIDE_OIDC_CLIENT_SECRET_FILE", value_name = "FILE")]
+    pub oidc_client_secret_file: Option<PathBuf>,
+
+    /// What players know the provider as, 1 to 40 characters
+    #[cfg(feature = "oidc")]
+    #[arg(long, env = "BROADSIDE_OIDC_LABEL", default_value = "single sign-on", value_name = "TEXT", value_parser = oidc_label)]
+    pub oidc_label: String,
 
     /// Ticks from one snapshot to the next, 1 to 12; at 60 ticks per second 2 is 30 Hz, 3 is 20 Hz [default: that of the game]
     #[arg(long, env = "BROADSIDE_SNAPSHOT_EVERY", value_name = "TICKS", value_parser = snapshot_every)]
@@ -187,6 +209,8 @@ impl Config {
                 "--rooms {rooms}: more than --max-rooms {max_rooms} allows; raise the maximum, or open fewer"
             ));
         }
+        #[cfg(feature = "oidc")]
+        self.check_provider()?;
         self.certificate_source().map(drop)
     }
 
@@ -304,6 +328,12 @@ fn region(text: &str) -> Result<String, String> {
     if is_valid { Ok(text.to_owned()) } else { Err("must be 1 to 32 letters, digits and hyphens".to_owned()) }
 }
 
+#[cfg(feature = "oidc")]
+fn oidc_label(text: &str) -> Result<String, String> {
+    let is_valid = (1..=40).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if is_valid { Ok(text.to_owned()) } else { Err("must be 1 to 40 characters".to_owned()) }
+}
+
 fn shards(text: &str) -> Result<usize, String> {
     in_range(text, 1..=64, " threads")
 }
@@ -331,6 +361,14 @@ mod tests {
                 Config { tls_self_signed: file(), redirect_http: Some(8080), ..plain.clone() },
                 "8080: is also the --port of https",
             ),
+        ] {
+            let refusal = config.check().expect_err("a contradiction");
+            assert!(refusal.contains(says), "{says}: {refusal}");
+        }
+        #[cfg(feature = "oidc")]
+        for (config, says) in [
+            (Config { oidc_issuer: Some("https://id.example".to_owned()), ..plain.clone() }, "add --oidc-client-id ID"),
+            (Config { oidc_client_id: Some("game".to_owned()), ..plain.clone() }, "add --oidc-issuer URL"),
         ] {
             let refusal = config.check().expect_err("a contradiction");
             assert!(refusal.contains(says), "{says}: {refusal}");

@@ -83,6 +83,11 @@ fn is_ours(name: &str, ours: &[HostName]) -> bool {
     if name.starts_with('[') || name.parse::<Ipv4Addr>().is_ok() {
         return true;
     }
+    is_name_of(name, ours)
+}
+
+/// Whether this is a name of the server, and no address.
+pub(crate) fn is_name_of(name: &str, ours: &[HostName]) -> bool {
     // A trailing dot does not change the name.
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     name == "localhost" || name.ends_with(".localhost") || ours.iter().any(|our| our.0 == name)

@@ -328,9 +328,9 @@ fn open<G: Game>(
     let directory = Directory::new(context.clone(), pool, Arc::new(game), common, config.max_rooms);
     let app = Arc::new(App {
         lobby: ServerLobby::new(context.clone(), directory, sessions, account_tokens),
+        accounts: accounts(&config, store.clone(), context)?,
         config,
         metrics,
-        accounts: Accounts::new(store.clone(), context.clone()),
         store,
         store_health,
         requests: AddressRates::new(Rate::REQUESTS_OF_ADDRESS),
@@ -366,6 +366,18 @@ fn draw_key() -> anyhow::Result<[u8; 32]> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
     Ok(key)
+}
+
+/// The accounts, with the provider that the flags name.
+fn accounts(config: &Config, store: Store, context: ServerContext) -> anyhow::Result<Accounts> {
+    let accounts = Accounts::new(store, context);
+    #[cfg(feature = "oidc")]
+    let provider = config.provider().map_err(anyhow::Error::msg)?;
+    #[cfg(feature = "oidc")]
+    let accounts = accounts.with_provider(provider.map(accounts::provider::Provider::new).transpose()?);
+    #[cfg(not(feature = "oidc"))]
+    let _ = config;
+    Ok(accounts)
 }
 
 /// Listens on a port; `flag` is the option that sets it, for the error message.

@@ -49,13 +49,18 @@ pub(crate) fn check(headers: &HeaderMap, scheme: Option<Scheme>, allowed: &[Orig
     ))
 }
 
-/// Whether the page that sends a request comes from this server; false without an origin.
-pub(crate) fn is_own(headers: &HeaderMap, scheme: Option<Scheme>) -> bool {
+/// The page that sends a request, if it comes from this server.
+pub(crate) fn own(headers: &HeaderMap, scheme: Option<Scheme>) -> Option<Origin> {
     let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok()).unwrap_or("");
-    text(ORIGIN).parse::<Origin>().is_ok_and(|origin| origin.is_of(text(HOST), scheme))
+    text(ORIGIN).parse::<Origin>().ok().filter(|origin| origin.is_of(text(HOST), scheme))
 }
 
 impl Origin {
+    /// A name or an address, in lower case.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Whether the page comes from a server that is requested as `host` with this scheme.
     fn is_of(&self, host: &str, scheme: Option<Scheme>) -> bool {
         let scheme_fits = match (self.scheme.as_str(), scheme) {

@@ -12,7 +12,7 @@ const ALWAYS: [(HeaderName, &str); 6] = [
     (
         HeaderName::from_static("permissions-policy"),
         "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), \
-         magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), serial=(), usb=(), \
+         magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(self), serial=(), usb=(), \
          xr-spatial-tracking=()",
     ),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),

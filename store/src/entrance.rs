@@ -1,6 +1,6 @@
 //! What has to happen together: a way to sign in changes, and with it which browsers are signed in.
 
-use crate::accounts::{AccountId, SignIn, bytes, insert_sign_in};
+use crate::accounts::{Account, AccountId, SignIn, account_columns, bytes, insert_sign_in, read};
 use crate::credentials::{Identity, Passkey, insert_passkey, upsert_password};
 use crate::engine::values;
 use crate::{Store, StoreError};
@@ -102,6 +102,20 @@ impl Store {
         insert_sign_in(transaction.as_mut(), account, renewal.sign_in, now_us).await?;
         transaction.commit().await?;
         Ok(Some(account))
+    }
+
+    /// The account that a recovery code belongs to.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn account_of_recovery_code(&self, code: [u8; 32]) -> Result<Option<Account>, StoreError> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            account_columns!(),
+            " FROM recovery_codes JOIN accounts ON accounts.id = recovery_codes.account WHERE recovery_codes.hash = $1"
+        );
+        let mut rows = self.read().await?.rows(SQL, values![code]).await?;
+        Ok(rows.first_mut().map(read))
     }
 
     /// When the browser with this secret signed in, in microseconds since 1970; `None` if it is not signed in.

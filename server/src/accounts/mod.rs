@@ -3,23 +3,46 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`secrets`] | the secret in a browser's cookie |
+//! | [`passwords`] | which passwords are accepted, and their hashing |
+//! | [`recovery`] | recovery codes |
+//! | [`ceremonies`] | what waits between two steps that a browser takes |
+//! | [`passkeys`] | passkeys are made, and sign in |
+//! | [`provider`] | an OpenID Connect provider signs in; with the feature `oidc` |
+//! | [`error`] | why something is refused |
+//! | [`sign_in`] | a guest keeps a name, a browser signs in, an owner recovers |
+//! | [`manage`] | what the owner of an account changes |
+//! | [`export`] | everything that is kept of an account |
 //!
 //! A guest has an account as well, made when its browser first asks for a token; its name is not its own. Nothing here is in the way of
 //! play: without a database there are only players without accounts.
 
+pub(crate) mod ceremonies;
+pub(crate) mod error;
+pub(crate) mod export;
+pub(crate) mod manage;
+pub(crate) mod passkeys;
+pub(crate) mod passwords;
+#[cfg(feature = "oidc")]
+pub(crate) mod provider;
+pub(crate) mod recovery;
 pub(crate) mod secrets;
+pub(crate) mod sign_in;
 
 use std::net::IpAddr;
 
-use broadside_store::accounts::{Account, SignIn};
-use broadside_store::{Store, StoreError};
-use thiserror::Error;
+use broadside_store::Store;
+use broadside_store::accounts::{Account, AccountId, SignIn};
 
-use crate::limits::rates::{AddressRates, Rate};
+use crate::limits::rates::{AddressRates, Rate, Rates};
 use crate::metrics::labels::AddressLimit;
 use crate::rooms::context::ServerContext;
 use crate::store::now_us;
+use passkeys::Passkeys;
+use passwords::Passwords;
 use secrets::{BrowserSecret, SecretHash};
+use sign_in::AttemptKey;
+
+pub(crate) use error::AccountError;
 
 /// How long a browser stays signed in, in seconds: the longest that browsers keep a cookie (RFC 6265bis, section 5.5).
 pub(crate) const SIGNED_IN_S: u32 = 400 * 86_400;
@@ -30,43 +53,47 @@ pub struct Accounts {
     context: ServerContext,
     /// Guests that each address made lately.
     guests: AddressRates,
-}
-
-/// Why something about an account is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum AccountError {
-    /// The database does not answer.
-    #[error("accounts cannot be used right now: the database does not answer; play goes on without one")]
-    Unavailable,
-    /// The database answers wrongly: a bug.
-    #[error("the server failed; its log says why")]
-    Failed,
-    /// The address, or this account, asks too often. In how many seconds it may again.
-    #[error("too many attempts; try again in {0} s")]
-    TooFast(u64),
-}
-
-impl From<StoreError> for AccountError {
-    fn from(error: StoreError) -> AccountError {
-        match error {
-            StoreError::Unavailable(_) => AccountError::Unavailable,
-            StoreError::Conflict(_) | StoreError::Failed(_) => {
-                tracing::error!(%error, "a query about accounts failed");
-                AccountError::Failed
-            }
-        }
-    }
+    /// Attempts of each address to prove something.
+    credentials: AddressRates,
+    /// Wrong passwords for each name and account.
+    wrong_passwords: Rates<AttemptKey>,
+    renames: Rates<AccountId>,
+    passwords: Passwords,
+    passkeys: Passkeys,
+    #[cfg(feature = "oidc")]
+    provider: Option<provider::Provider>,
 }
 
 impl Accounts {
     /// The accounts in this database.
     pub(crate) fn new(store: Store, context: ServerContext) -> Accounts {
-        Accounts { store, context, guests: AddressRates::new(Rate::NEW_GUESTS) }
+        Accounts {
+            store,
+            context,
+            guests: AddressRates::new(Rate::NEW_GUESTS),
+            credentials: AddressRates::new(Rate::CREDENTIALS),
+            wrong_passwords: Rates::new(Rate::WRONG_PASSWORDS),
+            renames: Rates::new(Rate::RENAMES),
+            passwords: Passwords::new(),
+            passkeys: Passkeys::new(),
+            #[cfg(feature = "oidc")]
+            provider: None,
+        }
+    }
+
+    /// The same, with a provider that signs in.
+    #[cfg(feature = "oidc")]
+    pub(crate) fn with_provider(self, provider: Option<provider::Provider>) -> Accounts {
+        Accounts { provider, ..self }
     }
 
     /// Forgets what no longer limits anybody; once a second.
     pub(crate) fn sweep(&self) {
-        self.guests.forget(self.context.clock.now());
+        let now = self.context.clock.now();
+        self.guests.forget(now);
+        self.credentials.forget(now);
+        self.wrong_passwords.forget(now);
+        self.renames.forget(now);
     }
 
     /// The account that a browser with this secret is signed in to.

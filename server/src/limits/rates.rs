@@ -1,5 +1,6 @@
-//! Rate limits per address, as token buckets.
+//! Rate limits per address, or per whatever else, as token buckets.
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +11,7 @@ use dashmap::mapref::entry::Entry;
 use super::counted_as;
 use broadside_core::bucket::Bucket;
 
-/// Maximum number of addresses with a bucket of their own; beyond it, further addresses share one.
+/// Maximum number of keys with a bucket of their own; beyond it, further keys share one.
 const REMEMBERED_MAX: usize = 10_000;
 /// Factor by which the shared bucket is larger and refills faster.
 const SHARED_FACTOR: u32 = 100;
@@ -39,6 +40,12 @@ impl Rate {
     pub(crate) const REQUESTS_OF_ADDRESS: Rate = Rate { burst: 1000, every_us: 10_000 };
     /// New accounts of guests: 20 at once, and 20 per hour. Each is a row of the database.
     pub(crate) const NEW_GUESTS: Rate = Rate { burst: 20, every_us: 180_000_000 };
+    /// Attempts to sign in, to confirm or to recover, per address: enough for a school class at once.
+    pub(crate) const CREDENTIALS: Rate = Rate { burst: 60, every_us: 5_000_000 };
+    /// Wrong passwords per account or name, from wherever: 10 at once, and 1,440 per day. Who is signed in stays so.
+    pub(crate) const WRONG_PASSWORDS: Rate = Rate { burst: 10, every_us: 60_000_000 };
+    /// Names that an account takes: a name that is let go is free for others, and should not change hands by the second.
+    pub(crate) const RENAMES: Rate = Rate { burst: 5, every_us: 600_000_000 };
 
     /// A full bucket.
     pub(crate) fn bucket(self, now: MonoTime) -> Bucket {
@@ -46,28 +53,32 @@ impl Rate {
     }
 }
 
-/// The buckets of all recently active addresses.
+/// The buckets of all recently active keys.
 #[derive(Debug)]
-pub struct AddressRates {
+pub struct Rates<K: Eq + Hash> {
     rate: Rate,
-    by_address: DashMap<IpAddr, Bucket>,
+    by_key: DashMap<K, Bucket>,
     shared: Mutex<Bucket>,
 }
 
-impl AddressRates {
+/// The buckets of all recently active addresses.
+#[derive(Debug)]
+pub struct AddressRates(Rates<IpAddr>);
+
+impl<K: Eq + Hash> Rates<K> {
     /// Starts with full buckets.
-    pub(crate) fn new(rate: Rate) -> AddressRates {
+    pub(crate) fn new(rate: Rate) -> Rates<K> {
         let shared = Bucket::new(rate.burst * SHARED_FACTOR, rate.every_us / u64::from(SHARED_FACTOR), MonoTime(0));
-        AddressRates { rate, by_address: DashMap::new(), shared: Mutex::new(shared) }
+        Rates { rate, by_key: DashMap::new(), shared: Mutex::new(shared) }
     }
 
-    /// Takes `cost` from the bucket of an address.
+    /// Takes `cost` from the bucket of a key.
     ///
     /// # Errors
-    /// Seconds until the address may try again.
-    pub(crate) fn take(&self, address: IpAddr, cost: u32, now: MonoTime) -> Result<(), u64> {
-        let full = self.by_address.len() >= REMEMBERED_MAX;
-        let taken = match self.by_address.entry(counted_as(address)) {
+    /// Seconds until there is as much.
+    pub(crate) fn take(&self, key: K, cost: u32, now: MonoTime) -> Result<(), u64> {
+        let full = self.by_key.len() >= REMEMBERED_MAX;
+        let taken = match self.by_key.entry(key) {
             Entry::Occupied(mut bucket) => bucket.get_mut().take_many(cost, now),
             // Full buckets are removed once a second.
             Entry::Vacant(_) if full => self.shared.lock().unwrap_or_else(PoisonError::into_inner).take_many(cost, now),
@@ -77,15 +88,40 @@ impl AddressRates {
     }
 
     /// Refunds part of a cost.
-    pub(crate) fn give_back(&self, address: IpAddr, cost: u32) {
-        if let Some(mut bucket) = self.by_address.get_mut(&counted_as(address)) {
+    pub(crate) fn give_back(&self, key: &K, cost: u32) {
+        if let Some(mut bucket) = self.by_key.get_mut(key) {
             bucket.put_back(cost);
         }
     }
 
     /// Removes buckets that are full again.
     pub(crate) fn forget(&self, now: MonoTime) {
-        self.by_address.retain(|_, bucket| !bucket.is_full(now));
+        self.by_key.retain(|_, bucket| !bucket.is_full(now));
+    }
+}
+
+impl AddressRates {
+    /// Starts with full buckets.
+    pub(crate) fn new(rate: Rate) -> AddressRates {
+        AddressRates(Rates::new(rate))
+    }
+
+    /// Takes `cost` from the bucket of an address.
+    ///
+    /// # Errors
+    /// Seconds until the address may try again.
+    pub(crate) fn take(&self, address: IpAddr, cost: u32, now: MonoTime) -> Result<(), u64> {
+        self.0.take(counted_as(address), cost, now)
+    }
+
+    /// Refunds part of a cost.
+    pub(crate) fn give_back(&self, address: IpAddr, cost: u32) {
+        self.0.give_back(&counted_as(address), cost);
+    }
+
+    /// Removes buckets that are full again.
+    pub(crate) fn forget(&self, now: MonoTime) {
+        self.0.forget(now);
     }
 }
 
@@ -112,9 +148,9 @@ mod tests {
         rates.give_back(one, 2);
         assert_eq!(rates.take(one, 3, MonoTime(3_000_000)), Ok(()));
         rates.forget(MonoTime(62_999_999));
-        assert_eq!(rates.by_address.len(), 1, "the emptiest bucket is kept longest");
+        assert_eq!(rates.0.by_key.len(), 1, "the emptiest bucket is kept longest");
         rates.forget(MonoTime(63_000_000));
-        assert!(rates.by_address.is_empty());
+        assert!(rates.0.by_key.is_empty());
     }
 
     #[test]
@@ -128,6 +164,6 @@ mod tests {
         }
         assert_eq!(rates.take(address("198.51.100.2"), 1, MonoTime(0)), Err(1));
         assert_eq!(rates.take(address("198.51.100.2"), 1, MonoTime(30_000)), Ok(()));
-        assert_eq!(rates.by_address.len(), REMEMBERED_MAX);
+        assert_eq!(rates.0.by_key.len(), REMEMBERED_MAX);
     }
 }

@@ -147,6 +147,8 @@ label! {
         RoomCreations = "room_creations",
         /// Rate of new accounts of guests.
         Guests = "guests",
+        /// Rate of attempts to sign in.
+        Credentials = "credentials",
         /// Open rooms.
         Rooms = "rooms",
         /// Seats.

@@ -93,6 +93,8 @@ pub(crate) async fn credentials_belong_to_one_account(store: Store) {
     store.set_recovery_codes(ann.id, &[[3; 32], [4; 32]], NOON_US).await.expect("replaced");
     let recover = async |code: u8| store.recover([code; 32], "recovered", renewal(Some(2), 7), NOON_US).await;
     assert_eq!(recover(1).await, Ok(None), "replaced");
+    let owner = async |code| store.account_of_recovery_code([code; 32]).await.expect("an answer").map(|found| found.id);
+    assert_eq!((owner(1).await, owner(3).await), (None, Some(ann.id)));
     assert_eq!(recover(3).await, Ok(Some(ann.id)));
     assert_eq!(recover(3).await, Ok(None), "used");
     assert_eq!(store.recovery_codes_left(ann.id).await, Ok(1));

@@ -9,7 +9,17 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::super::store::StoredFile;
-use super::accounts::account::{__path_account, __path_sign_out, __path_token};
+use super::accounts::account::{
+    __path_account, __path_delete, __path_export, __path_rename, __path_sign_out, __path_sign_out_everywhere,
+    __path_token, __path_ways_to_sign_in,
+};
+use super::accounts::passkeys::{
+    __path_begin_passkey, __path_begin_passkey_sign_in, __path_finish_passkey, __path_finish_passkey_sign_in,
+    __path_remove_passkey,
+};
+use super::accounts::password::{
+    __path_change_password, __path_keep_name, __path_recover, __path_recovery_codes, __path_sign_in,
+};
 use super::health::__path_healthz;
 use super::leaderboard::__path_leaderboard;
 use super::notices::__path_announce;
@@ -22,13 +32,28 @@ use crate::problem::Problem;
 #[openapi(
     info(
         title = "Broadside",
-        description = "Rooms, quick play, the leaderboard and the schema of the game. Play itself uses the WebSocket at /ws."
+        description = "Rooms, quick play, accounts, the leaderboard and the schema of the game. Play itself uses the WebSocket at /ws."
     ),
-    paths(rooms, create_room, room, quick_play, leaderboard, announce, schema, healthz, token, account, sign_out),
+    paths(
+        rooms, create_room, room, quick_play, leaderboard, announce, schema, healthz, token, account, rename, sign_out, sign_out_everywhere,
+        export, delete, ways_to_sign_in, keep_name, sign_in, change_password, recovery_codes, recover, begin_passkey, finish_passkey,
+        remove_passkey, begin_passkey_sign_in, finish_passkey_sign_in
+    ),
     components(schemas(Problem)),
     modifiers(&OperatorScheme)
 )]
 struct Api;
+
+/// What is there only with the feature `oidc`.
+#[cfg(feature = "oidc")]
+#[derive(OpenApi)]
+#[openapi(paths(
+    super::accounts::provider::begin_flow,
+    super::accounts::provider::callback,
+    super::accounts::provider::finish_flow,
+    super::accounts::provider::unlink
+))]
+struct ProviderApi;
 
 /// The security scheme of the operator's calls.
 struct OperatorScheme;
@@ -44,6 +69,8 @@ impl Modify for OperatorScheme {
 #[must_use]
 pub fn openapi() -> String {
     let mut api = Api::openapi();
+    #[cfg(feature = "oidc")]
+    api.merge(ProviderApi::openapi());
     api.info.version = env!("CARGO_PKG_VERSION").to_owned();
     api.to_pretty_json().expect("a description always serializes")
 }

@@ -3,25 +3,34 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header::{CONTENT_DISPOSITION, HOST};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 use broadside_store::accounts::Account;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::super::uncached;
+use super::super::{Body, uncached};
 use super::browser::{Browser, SignedIn};
-use super::{forgetting, keeping};
+use super::{BodyRefused, ChangeRefused, ConfirmRequest, forgetting, keeping};
+use crate::accounts::AccountError;
+use crate::accounts::export::{Export, RestrictionView, ResultCursor, hex};
+use crate::accounts::manage::WaysIn;
+use crate::accounts::passwords::{PASSWORD_MAX, PASSWORD_MIN};
+use crate::accounts::sign_in::OwnName;
 use crate::app::App;
-use crate::problem::Problem;
+use crate::host::is_name_of;
+use crate::origin::split;
+use crate::problem::{Problem, problem};
 use crate::store::now_us;
 
 /// How long a token for the WebSocket is valid, in seconds.
 const TOKEN_S: u32 = 60;
 
-/// An account, as its owner sees it.
+/// An account, in short.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AccountSummary {
     /// Number of the account, in hexadecimal.
@@ -47,6 +56,72 @@ pub(crate) struct TokenView {
     account: AccountSummary,
 }
 
+/// An account, as its owner sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AccountView {
+    #[serde(flatten)]
+    summary: AccountSummary,
+    /// Whether it has a password.
+    password: bool,
+    passkeys: Vec<PasskeyView>,
+    /// Identities at providers that sign in.
+    identities: Vec<IdentityView>,
+    recovery_codes_left: u32,
+    /// Seconds for which the ways to sign in may be changed without the password: for a while after signing in.
+    confirmed_for_s: i64,
+    /// What moderators imposed, as far as it is in force.
+    restrictions: Vec<RestrictionView>,
+}
+
+/// A passkey.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PasskeyView {
+    id: String,
+    /// What its owner calls it.
+    label: String,
+    /// When it was made, in seconds since 1970.
+    created_s: i64,
+    /// When it was last used, in seconds since 1970.
+    used_s: i64,
+}
+
+/// An identity at a provider.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct IdentityView {
+    /// URL of the provider.
+    issuer: String,
+    /// The owner's number there.
+    subject: String,
+}
+
+/// How one can sign in here.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WaysView {
+    /// Fewest characters of a password.
+    password_min: usize,
+    /// Most characters of a password.
+    password_max: usize,
+    /// Whether passkeys can be bound to this address.
+    passkeys: bool,
+    /// What people know the provider as; null without one.
+    provider: Option<String>,
+}
+
+/// Another name.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NameRequest {
+    /// 1 to 16 characters; no other account may have a name that looks like it.
+    name: String,
+}
+
+/// Which part of an export.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct ExportQuery {
+    /// The `more_results_before` of the export that this one continues.
+    before: Option<String>,
+}
+
 impl AccountSummary {
     pub(super) fn of(account: &Account) -> AccountSummary {
         AccountSummary {
@@ -59,11 +134,6 @@ impl AccountSummary {
     }
 }
 
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Exchanges the browser's cookie for a short-lived token, which the hello of the WebSocket carries. A browser without a valid cookie
 /// becomes a guest with an account.
 #[utoipa::path(
@@ -73,7 +143,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         (status = 200, description = "The token; a new guest's cookie is set", body = TokenView),
         (status = 403, description = "The request does not come from a page of this server", body = Problem),
         (status = 415, description = "The content-type header does not say JSON", body = Problem),
-        (status = 429, description = "This address makes too many guests", body = Problem),
+        (status = 429, description = "This address makes too many guests; play without an account", body = Problem),
         (status = 503, description = "The database does not answer; play without an account", body = Problem)
     )
 )]
@@ -92,18 +162,92 @@ pub(crate) async fn token<G: Game>(State(app): State<Arc<App<G>>>, browser: Brow
     }
 }
 
+/// Shows how one can sign in here.
+#[utoipa::path(get, path = "/api/account/sign-in", responses((status = 200, body = WaysView)))]
+pub(crate) async fn ways_to_sign_in<G: Game>(State(app): State<Arc<App<G>>>, headers: HeaderMap) -> Response {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(split);
+    #[cfg(feature = "oidc")]
+    let provider = app.accounts.provider_label().map(str::to_owned);
+    #[cfg(not(feature = "oidc"))]
+    let provider = None;
+    uncached(Json(WaysView {
+        password_min: PASSWORD_MIN,
+        password_max: PASSWORD_MAX,
+        passkeys: host.is_some_and(|(name, _)| is_name_of(name, &app.config.public_host)),
+        provider,
+    }))
+}
+
 /// Shows the account that the browser is signed in to.
 #[utoipa::path(
     get,
     path = "/api/account",
     responses(
-        (status = 200, body = AccountSummary),
+        (status = 200, body = AccountView),
         (status = 401, description = "The browser is not signed in", body = Problem),
         (status = 503, description = "The database does not answer", body = Problem)
     )
 )]
-pub(crate) async fn account<G: Game>(State(_): State<Arc<App<G>>>, signed_in: SignedIn) -> Response {
-    uncached(Json(AccountSummary::of(&signed_in.account)))
+pub(crate) async fn account<G: Game>(
+    State(app): State<Arc<App<G>>>,
+    SignedIn { account, secret_hash, .. }: SignedIn,
+) -> Response {
+    let view = async {
+        let WaysIn { has_password, passkeys, identities, recovery_codes_left } =
+            app.accounts.ways_in(account.id).await?;
+        let passkey = |passkey: broadside_store::credentials::Passkey| PasskeyView {
+            id: hex(&passkey.credential),
+            label: passkey.label,
+            created_s: passkey.created_us / 1_000_000,
+            used_s: passkey.used_us / 1_000_000,
+        };
+        let identity = |found: broadside_store::credentials::Identity| IdentityView {
+            issuer: found.issuer,
+            subject: found.subject,
+        };
+        Ok::<_, AccountError>(AccountView {
+            summary: AccountSummary::of(&account),
+            password: has_password,
+            passkeys: passkeys.into_iter().map(passkey).collect(),
+            identities: identities.into_iter().map(identity).collect(),
+            recovery_codes_left,
+            confirmed_for_s: app.accounts.confirmed_for_s(secret_hash).await?,
+            restrictions: app.accounts.restrictions(account.id).await?,
+        })
+    };
+    match view.await {
+        Ok(view) => uncached(Json(view)),
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Gives the account another name; the former one is free.
+#[utoipa::path(
+    put,
+    path = "/api/account/name",
+    request_body = NameRequest,
+    responses(
+        (status = 200, body = AccountSummary),
+        (status = 400, description = "Nobody may have this name", body = Problem),
+        (status = 409, description = "The name belongs to another account or looks like one that does, or a guest asks", body = Problem),
+        ChangeRefused,
+        BodyRefused
+    )
+)]
+pub(crate) async fn rename<G: Game>(
+    State(app): State<Arc<App<G>>>,
+    SignedIn { account, .. }: SignedIn,
+    Body(NameRequest { name }): Body<NameRequest>,
+) -> Response {
+    let renamed = async {
+        let name = OwnName::chosen(&name)?;
+        app.accounts.rename(&account, &name).await?;
+        Ok::<_, AccountError>(Account { name: name.name.to_string(), ..account.clone() })
+    };
+    match renamed.await {
+        Ok(account) => uncached(Json(AccountSummary::of(&account))),
+        Err(refused) => refused.into_response(),
+    }
 }
 
 /// Signs this browser out.
@@ -124,4 +268,72 @@ pub(crate) async fn sign_out<G: Game>(State(app): State<Arc<App<G>>>, browser: B
         return refused.into_response();
     }
     forgetting(&browser, StatusCode::NO_CONTENT)
+}
+
+/// Signs every browser of the account out, this one included.
+#[utoipa::path(
+    post,
+    path = "/api/account/sign-out-everywhere",
+    responses((status = 204, description = "No browser is signed in any longer"), ChangeRefused)
+)]
+pub(crate) async fn sign_out_everywhere<G: Game>(
+    State(app): State<Arc<App<G>>>,
+    SignedIn { account, browser, .. }: SignedIn,
+) -> Response {
+    match app.accounts.sign_out_everywhere(account.id).await {
+        Ok(_) => forgetting(&browser, StatusCode::NO_CONTENT),
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Downloads everything that is kept of the account.
+#[utoipa::path(
+    get,
+    path = "/api/account/export",
+    params(ExportQuery),
+    responses(
+        (status = 200, body = Export),
+        (status = 400, description = "`before` is not of an export", body = Problem),
+        (status = 401, description = "The browser is not signed in", body = Problem),
+        (status = 429, description = "This address downloads too much at once", body = Problem),
+        (status = 503, description = "The database does not answer", body = Problem)
+    )
+)]
+pub(crate) async fn export<G: Game>(
+    State(app): State<Arc<App<G>>>,
+    SignedIn { account, .. }: SignedIn,
+    query: Result<Query<ExportQuery>, QueryRejection>,
+) -> Response {
+    let before = query
+        .map_err(|wrong| wrong.body_text())
+        .and_then(|Query(ExportQuery { before })| before.map_or(Ok(ResultCursor::END), |text| text.parse()));
+    let before = match before {
+        Ok(before) => before,
+        Err(wrong) => return problem(StatusCode::BAD_REQUEST, &wrong),
+    };
+    match app.accounts.export(&account, before).await {
+        Ok(export) => {
+            let save = [(CONTENT_DISPOSITION, "attachment; filename=\"broadside-account.json\"")];
+            (save, uncached(Json(export))).into_response()
+        }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Deletes the account with everything that belongs to it. Results stay, without a name.
+#[utoipa::path(
+    delete,
+    path = "/api/account",
+    request_body = ConfirmRequest,
+    responses((status = 204, description = "The account is gone, and its name is free"), ChangeRefused, BodyRefused)
+)]
+pub(crate) async fn delete<G: Game>(
+    State(app): State<Arc<App<G>>>,
+    SignedIn { account, secret_hash, browser }: SignedIn,
+    Body(ConfirmRequest { password }): Body<ConfirmRequest>,
+) -> Response {
+    match app.accounts.delete((&account, secret_hash), password.as_deref(), browser.address).await {
+        Ok(()) => forgetting(&browser, StatusCode::NO_CONTENT),
+        Err(refused) => refused.into_response(),
+    }
 }

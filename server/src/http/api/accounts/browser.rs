@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum::http::header::{CONTENT_TYPE, HeaderName, ORIGIN};
+use axum::http::header::{CONTENT_TYPE, COOKIE, HeaderName, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,8 +15,8 @@ use broadside_store::accounts::Account;
 use super::cookie::CookieScope;
 use crate::accounts::secrets::SecretHash;
 use crate::app::App;
-use crate::origin;
-use crate::problem::problem;
+use crate::origin::{self, Origin};
+use crate::problem::{coded_problem, problem};
 use crate::requester::Requester;
 
 /// Where a request comes from, by the browser's word, which no script can set.
@@ -27,6 +27,11 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(crate) struct Browser {
     /// The hash of the secret in its cookie, if it has one; whether that is still valid is unknown.
     pub(crate) secret_hash: Option<SecretHash>,
+    /// The hash of the secret of its flow at a provider, if it is in one.
+    #[cfg(feature = "oidc")]
+    pub(crate) flow_hash: Option<SecretHash>,
+    /// The page, if the browser says which.
+    pub(crate) origin: Option<Origin>,
     pub(crate) cookies: CookieScope,
     /// Under which limits count.
     pub(crate) address: IpAddr,
@@ -57,10 +62,10 @@ impl<G: Game> FromRequestParts<Arc<App<G>>> for Browser {
         let requester = requester.expect("the listener gives every request its requester");
         let cookies = CookieScope::new(requester.scheme, &app.config.base_path);
         let secret_hash = cookies.secret(&parts.headers).map(|secret| secret.hash());
+        let origin = origin::own(&parts.headers, requester.scheme);
         if !parts.method.is_safe() {
-            let has_secret = secret_hash.is_some();
-            if let Err(detail) = check_site(&parts.headers, requester, has_secret) {
-                return Err(problem(StatusCode::FORBIDDEN, &detail));
+            if let Err(detail) = check_site(&parts.headers, origin.is_some()) {
+                return Err(coded_problem(StatusCode::FORBIDDEN, "other_site", &detail));
             }
             if !is_json(&parts.headers) {
                 // A form cannot send JSON, and a script of another site only after asking us (CORS).
@@ -68,7 +73,14 @@ impl<G: Game> FromRequestParts<Arc<App<G>>> for Browser {
                 return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
             }
         }
-        Ok(Browser { secret_hash, cookies, address: requester.address.ip() })
+        Ok(Browser {
+            secret_hash,
+            #[cfg(feature = "oidc")]
+            flow_hash: cookies.flow(&parts.headers).map(|secret| secret.hash()),
+            origin,
+            cookies,
+            address: requester.address.ip(),
+        })
     }
 }
 
@@ -90,20 +102,20 @@ impl<G: Game> OptionalFromRequestParts<Arc<App<G>>> for SignedIn {
     }
 }
 
-fn not_signed_in() -> Response {
+pub(super) fn not_signed_in() -> Response {
     let detail =
         "this browser is not signed in; POST /api/account/token makes it a guest, /api/account/sign-in signs it in";
-    problem(StatusCode::UNAUTHORIZED, detail)
+    coded_problem(StatusCode::UNAUTHORIZED, "not_signed_in", detail)
 }
 
 /// Whether a page of this server sent a request. Every browser of the last years says so by `Sec-Fetch-Site` or `Origin`; a program that
 /// says neither may pass only without a cookie. Pages of `--allow-origin` may connect, but are nobody here.
-fn check_site(headers: &HeaderMap, requester: Requester, has_secret: bool) -> Result<(), String> {
+fn check_site(headers: &HeaderMap, is_own: bool) -> Result<(), String> {
     let site = headers.get(SEC_FETCH_SITE).map(|site| site.to_str().unwrap_or("?"));
-    let origin = headers.get(ORIGIN).map(|_| origin::is_own(headers, requester.scheme));
-    match (site, origin) {
+    let has_origin = headers.contains_key(ORIGIN);
+    match (site, has_origin.then_some(is_own)) {
         (Some("same-origin") | None, Some(true)) | (Some("same-origin"), None) => Ok(()),
-        (None, None) if !has_secret => Ok(()),
+        (None, None) if !headers.contains_key(COOKIE) => Ok(()),
         (None, None) => {
             Err("a request with a cookie must say where it comes from; browsers send the header origin".to_owned())
         }

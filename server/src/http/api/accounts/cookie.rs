@@ -11,6 +11,10 @@ use crate::origin::Scheme;
 /// Name of the cookie with a browser's secret, without a prefix.
 const ACCOUNT: &str = "broadside_account";
 
+/// Name of the cookie that binds a flow at a provider to its browser. `Lax`, since the provider sends the browser back from another site.
+#[cfg(feature = "oidc")]
+const FLOW: &str = "broadside_oidc";
+
 /// How cookies are set for a request: over which scheme, and below which path.
 #[derive(Debug, Clone)]
 pub(crate) struct CookieScope {
@@ -37,6 +41,24 @@ impl CookieScope {
     /// Makes the browser forget its secret.
     pub(crate) fn forget(&self) -> HeaderValue {
         self.set(ACCOUNT, "", 0, "Strict")
+    }
+
+    /// The secret of a flow at a provider, if the request has one.
+    #[cfg(feature = "oidc")]
+    pub(crate) fn flow(&self, headers: &HeaderMap) -> Option<BrowserSecret> {
+        value(headers, &self.name(FLOW)).and_then(BrowserSecret::parse)
+    }
+
+    /// Binds a flow at a provider to the browser.
+    #[cfg(feature = "oidc")]
+    pub(crate) fn keep_flow(&self, secret: &BrowserSecret) -> HeaderValue {
+        self.set(FLOW, secret.text(), crate::accounts::provider::FLOW_S, "Lax")
+    }
+
+    /// Ends a flow.
+    #[cfg(feature = "oidc")]
+    pub(crate) fn forget_flow(&self) -> HeaderValue {
+        self.set(FLOW, "", 0, "Lax")
     }
 
     fn set(&self, name: &str, value: &str, max_age_s: u32, same_site: &str) -> HeaderValue {
