@@ -39,6 +39,11 @@ impl<'a> Browser<'a> {
         self.cookies.borrow().clone()
     }
 
+    /// Does not send this cookie any longer.
+    pub(crate) fn forget(&self, name: &str) {
+        self.cookies.borrow_mut().remove(name);
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.ask("GET", path, "").await
     }

@@ -4,10 +4,20 @@
 //! |---|---|
 //! | [`browser`] | fixture: a browser with a page of the server open |
 //! | [`guests`] | guests get an account, limits, a database that is gone |
-//! | [`passwords`] | names with passwords, recovery, export, deletion, guessing |
 //! | [`sites`] | pages of other sites change nothing |
+//! | [`passwords`] | names with passwords, recovery, export, deletion, guessing |
+//! | [`authenticator`] | fixture: an authenticator in software |
+//! | [`passkeys`] | passkeys, and what is refused of them |
+//! | `test_provider` | fixture: an OpenID Connect provider |
+//! | `provider` | an identity at a provider signs in, and attacks on that |
 
+mod authenticator;
 mod browser;
 mod guests;
+mod passkeys;
 mod passwords;
+#[cfg(feature = "oidc")]
+mod provider;
 mod sites;
+#[cfg(feature = "oidc")]
+mod test_provider;
