@@ -188,7 +188,7 @@ impl Accounts {
             recovery_codes_left: store.recovery_codes_left(id).await?,
             browsers: browsers.collect(),
             friends: store.friends(id).await?.into_iter().map(friend).collect(),
-            mutes: store.mutes(id).await?.into_iter().map(|AccountId(muted)| hex(&muted)).collect(),
+            mutes: store.mutes(id).await?.into_iter().map(|(AccountId(muted), _)| hex(&muted)).collect(),
             restrictions: self.restrictions(id).await?,
             reports: reports.collect(),
             ratings: ratings.collect(),

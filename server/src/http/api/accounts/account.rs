@@ -23,9 +23,9 @@ use crate::accounts::passwords::{PASSWORD_MAX, PASSWORD_MIN};
 use crate::accounts::sign_in::OwnName;
 use crate::app::App;
 use crate::host::is_name_of;
+use crate::moderation;
 use crate::origin::split;
 use crate::problem::{Problem, problem};
-use crate::store::now_us;
 
 /// How long a token for the WebSocket is valid, in seconds.
 const TOKEN_S: u32 = 60;
@@ -149,11 +149,14 @@ impl AccountSummary {
 )]
 pub(crate) async fn token<G: Game>(State(app): State<Arc<App<G>>>, browser: Browser) -> Response {
     let granted = |account: &Account| {
-        let token = app.lobby.account_tokens.sign(account.id, (now_us() / 1_000_000).unsigned_abs()).to_string();
+        let token = app.lobby.account_tokens.sign(account.id, app.lobby.context.clock.unix_s()).to_text();
         uncached(Json(TokenView { token, expires_in_s: TOKEN_S, account: AccountSummary::of(account) }))
     };
     match browser.clone().signed_in(&app).await {
-        Ok(Some(signed_in)) => granted(&signed_in.account),
+        Ok(Some(signed_in)) => match moderation::load_mutes(&app, signed_in.account.id).await {
+            Ok(()) => granted(&signed_in.account),
+            Err(error) => AccountError::from(error).into_response(),
+        },
         Ok(None) => match app.accounts.create_guest(browser.address).await {
             Ok((account, secret)) => keeping(&browser, &secret, granted(&account)),
             Err(refused) => refused.into_response(),
