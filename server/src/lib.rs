@@ -319,13 +319,8 @@ fn open<G: Game>(
         grace_s: config.grace,
         room_life_s: config.room_life,
     };
-    let common = RoomConfig {
-        snapshot_every: config.snapshot_every.unwrap_or(G::SNAPSHOT_EVERY),
-        capacity: config.capacity,
-        seed: config.seed.unwrap_or_else(secret::number),
-        mode: ModeId(0),
-    };
-    let directory = Directory::new(context.clone(), pool, Arc::new(game), common, config.max_rooms);
+    let directory =
+        Directory::new(context.clone(), pool, Arc::new(game), common_config::<G>(&config), config.max_rooms);
     let app = Arc::new(App {
         lobby: ServerLobby::new(context.clone(), directory, sessions, account_tokens),
         accounts: accounts(&config, store.clone(), context)?,
@@ -351,6 +346,16 @@ fn open<G: Game>(
     }
     open_persistent_rooms(&app);
     Ok(Opened { app, shards, threads })
+}
+
+/// What all rooms have in common.
+fn common_config<G: Game>(config: &Config) -> RoomConfig {
+    RoomConfig {
+        snapshot_every: config.snapshot_every.unwrap_or(G::SNAPSHOT_EVERY),
+        capacity: config.capacity,
+        seed: config.seed.unwrap_or_else(secret::number),
+        mode: ModeId(0),
+    }
 }
 
 fn open_persistent_rooms<G: Game>(app: &App<G>) {

@@ -5,7 +5,6 @@
 pub use broadside_shared::ids::AccountId;
 
 use crate::engine::{Row, values};
-use crate::entrance::Renewal;
 use crate::{Store, StoreError};
 
 /// What an account may do.
@@ -41,6 +40,14 @@ pub struct SignIn {
     pub secret_hash: [u8; 32],
     /// When it stops being valid, in microseconds since 1970.
     pub expires_us: i64,
+}
+
+/// How the browser that asks is signed in from now on: with a secret that nobody knew before.
+#[derive(Debug, Clone, Copy)]
+pub struct Renewal {
+    /// SHA-256 of its secret until now, which is worth nothing afterwards.
+    pub replaces: Option<[u8; 32]>,
+    pub sign_in: SignIn,
 }
 
 /// `seen_us` and `used_us` are written at most this often, in microseconds.

@@ -1,6 +1,6 @@
 //! What has to happen together: a way to sign in changes, and with it which browsers are signed in.
 
-use crate::accounts::{Account, AccountId, SignIn, account_columns, bytes, insert_sign_in, read};
+use crate::accounts::{Account, AccountId, Renewal, SignIn, account_columns, bytes, insert_sign_in, read};
 use crate::credentials::{Identity, Passkey, insert_passkey, upsert_password};
 use crate::engine::values;
 use crate::{Store, StoreError};
@@ -14,14 +14,6 @@ pub enum Credential<'a> {
     Passkey(&'a Passkey),
     /// An identity at a provider.
     Identity(&'a Identity),
-}
-
-/// How the browser that asks is signed in from now on: with a secret that nobody knew before.
-#[derive(Debug, Clone, Copy)]
-pub struct Renewal {
-    /// SHA-256 of its secret until now, which is worth nothing afterwards.
-    pub replaces: Option<[u8; 32]>,
-    pub sign_in: SignIn,
 }
 
 impl Store {

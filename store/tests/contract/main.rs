@@ -12,8 +12,8 @@ mod results;
 use std::future::Future;
 use std::pin::Pin;
 
+use broadside_store::accounts::Renewal;
 use broadside_store::accounts::{Account, SignIn};
-use broadside_store::entrance::Renewal;
 use broadside_store::results::{MatchRecord, Outcome, PlayerRecord, ResultKind};
 use broadside_store::testing::TestPostgres;
 use broadside_store::{Location, Store, new_id};

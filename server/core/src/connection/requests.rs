@@ -75,28 +75,8 @@ pub(super) fn answer<G: Game>(
         }
         Request::Say { topic, text } => say(&topic, &text, asker, lobby),
         Request::DirectMessage { to, text } => send_direct(&to, &text, asker, lobby),
-        Request::Mute { name } => {
-            let (session, name) = find(&name, lobby)?;
-            if session == asker.session {
-                return Err(Refusal::NotAllowed);
-            }
-            let sender = lobby.sender_of(session);
-            if subscriptions.mute(sender, name.clone())? {
-                lobby.keep_mute(asker.session, sender, &name);
-                let notice = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Muted));
-                lobby.deliver(session, Some(lobby.sender_of(asker.session)), notice);
-            }
-            Ok(())
-        }
-        Request::Unmute { name } => {
-            let name = Name::new(&name).map_err(|_| Refusal::BadName)?;
-            // Either the name at the time of the mute or the current one.
-            let holder = lobby.session_named(&name).map(|session| lobby.sender_of(session));
-            let matches = |sender, muted: &Name| Some(sender) == holder || lobby.looks_alike(muted, &name);
-            let lifted = subscriptions.unmute(matches);
-            lifted.iter().for_each(|sender| lobby.forget_mute(asker.session, *sender));
-            if lifted.is_empty() { Err(Refusal::NoSuchPlayer) } else { Ok(()) }
-        }
+        Request::Mute { name } => mute(&name, asker, subscriptions, lobby),
+        Request::Unmute { name } => unmute(&name, asker, subscriptions, lobby),
         Request::Report { name, text } => {
             let (of, _) = find(&name, lobby)?;
             let text = Text::new(&text).map_err(|_| Refusal::BadText)?;
@@ -183,6 +163,40 @@ fn speaker<G: Game>(asker: Asker<'_>, lobby: &impl Lobby<G>) -> Result<Name, Ref
         return Err(Refusal::Muted);
     }
     lobby.name_of(asker.session).ok_or(Refusal::Nameless)
+}
+
+fn mute<G: Game>(
+    name: &str,
+    asker: Asker<'_>,
+    subscriptions: &mut Subscriptions,
+    lobby: &impl Lobby<G>,
+) -> Result<(), Refusal> {
+    let (session, name) = find(name, lobby)?;
+    if session == asker.session {
+        return Err(Refusal::NotAllowed);
+    }
+    let sender = lobby.sender_of(session);
+    if subscriptions.mute(sender, name.clone())? {
+        lobby.keep_mute(asker.session, sender, &name);
+        let notice = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Muted));
+        lobby.deliver(session, Some(lobby.sender_of(asker.session)), notice);
+    }
+    Ok(())
+}
+
+fn unmute<G: Game>(
+    name: &str,
+    asker: Asker<'_>,
+    subscriptions: &mut Subscriptions,
+    lobby: &impl Lobby<G>,
+) -> Result<(), Refusal> {
+    let name = Name::new(name).map_err(|_| Refusal::BadName)?;
+    // Either the name at the time of the mute or the current one.
+    let holder = lobby.session_named(&name).map(|session| lobby.sender_of(session));
+    let matches = |sender, muted: &Name| Some(sender) == holder || lobby.looks_alike(muted, &name);
+    let lifted = subscriptions.unmute(matches);
+    lifted.iter().for_each(|sender| lobby.forget_mute(asker.session, *sender));
+    if lifted.is_empty() { Err(Refusal::NoSuchPlayer) } else { Ok(()) }
 }
 
 fn find<G: Game>(name: &str, lobby: &impl Lobby<G>) -> Result<(SessionId, Name), Refusal> {
