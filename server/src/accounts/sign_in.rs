@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use broadside_shared::protocol::name::Name;
 use broadside_store::StoreError;
+use broadside_store::accounts::Renewal;
 use broadside_store::accounts::{Account, AccountId};
-use broadside_store::entrance::{Credential, Renewal};
+use broadside_store::entrance::Credential;
 use sha2::{Digest, Sha256};
 
 use super::passwords::Password;

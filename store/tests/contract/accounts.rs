@@ -103,7 +103,7 @@ pub(crate) async fn credentials_belong_to_one_account(store: Store) {
     assert_eq!((of(1).await, of(2).await, of(7).await), (None, None, Some(ann.id)), "only the browser that recovered");
 }
 
-pub async fn a_guest_claims_a_name_with_a_credential_or_nothing_happens(store: Store) {
+pub(crate) async fn a_guest_claims_a_name_with_a_credential_or_nothing_happens(store: Store) {
     let (ann, ben, cid) = (guest(&store, 1).await, guest(&store, 2).await, guest(&store, 3).await);
     let look = ["ann".to_owned()];
     let identity = Identity { issuer: "https://id.example".to_owned(), subject: "42".to_owned() };
@@ -135,7 +135,7 @@ pub async fn a_guest_claims_a_name_with_a_credential_or_nothing_happens(store: S
     assert_eq!(store.identities(cid.id).await, Ok(vec![identity]));
 }
 
-pub async fn a_new_password_signs_every_other_browser_out(store: Store) {
+pub(crate) async fn a_new_password_signs_every_other_browser_out(store: Store) {
     let ann = guest(&store, 1).await;
     store.sign_in(ann.id, renewal(None, 2), NOON_US).await.expect("signed in");
     store.change_password(ann.id, "first", renewal(None, 3).sign_in, NOON_US + 1).await.expect("set");
