@@ -71,15 +71,15 @@ impl Referee {
     pub(crate) fn judge(&mut self, tick: Tick, players: [usize; 2]) -> ArrayVec<Order, 2> {
         let is_due = self.ends.is_some_and(|ends| tick >= ends);
         let both = players.iter().all(|players| *players > 0);
+        let is_forfeit = self.deserted.is_some_and(|since| tick.since(since) >= DESERTED);
         match self.phase {
             MatchPhase::Open | MatchPhase::Waiting if both => return self.start(tick),
             MatchPhase::Results if is_due && both => return self.start(tick),
             MatchPhase::Results if is_due => *self = Referee::new(self.config.clone(), self.is_duel),
-            MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause if !both => {
-                if self.deserted.is_some_and(|since| tick.since(since) >= DESERTED) {
-                    self.finish(players.iter().position(|players| *players > 0).map(|team| team as u8), tick);
-                }
+            MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause if !both && is_forfeit => {
+                self.finish(players.iter().position(|players| *players > 0).map(|team| team as u8), tick);
             }
+            MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause if !both => {}
             // Somebody else took over: the former score is not theirs. The next match starts with the next tick.
             MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause if self.deserted.is_some() => {
                 *self = Referee::new(self.config.clone(), self.is_duel);

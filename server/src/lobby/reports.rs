@@ -39,16 +39,16 @@ impl Reports {
         self.arrived.notified().await;
     }
 
-    /// Queues a report; gives it back if too many wait.
-    fn send(&self, report: Report) -> Result<(), Report> {
+    /// Queues a report, unless too many wait; gives whether it did.
+    fn send(&self, report: Report) -> bool {
         let mut waiting = self.lock();
         if waiting.len() >= REPORTS_MAX {
-            return Err(report);
+            return false;
         }
         waiting.push(report);
         drop(waiting);
         self.arrived.notify_one();
-        Ok(())
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Report>> {
@@ -96,7 +96,7 @@ impl<G: Game> ServerLobby<G> {
         let name = of.name.as_ref().map_or("", Name::as_str);
         tracing::warn!(by = by.session, session = of.session, name, text = text.as_str(), "player reported");
         let report = Report { at_s: self.context.clock.unix_s(), by, of, text, chat: self.chat_of(topics) };
-        if self.reports.send(report).is_err() {
+        if !self.reports.send(report) {
             self.context.metrics.reports_dropped.inc();
             tracing::error!(waiting = REPORTS_MAX, "report dropped: too many wait");
         }
@@ -137,10 +137,10 @@ mod tests {
         let report = |at_s| Report { at_s, by: party.clone(), of: party.clone(), text: text.clone(), chat: Vec::new() };
         let reports = Reports::default();
         for at_s in 0..REPORTS_MAX as u64 {
-            assert_eq!(reports.send(report(at_s)), Ok(()));
+            assert!(reports.send(report(at_s)));
         }
-        assert_eq!(reports.send(report(9)), Err(report(9)));
+        assert!(!reports.send(report(9)));
         assert_eq!(reports.take().len(), REPORTS_MAX);
-        assert_eq!((reports.send(report(10)), reports.take()), (Ok(()), vec![report(10)]));
+        assert_eq!((reports.send(report(10)), reports.take()), (true, vec![report(10)]));
     }
 }
