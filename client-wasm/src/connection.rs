@@ -10,6 +10,7 @@ use broadside_shared::protocol::limits::{GREETING_US, SILENCE_US};
 use broadside_shared::protocol::{FrameKind, header_bytes};
 use broadside_shared::time::MonoTime;
 
+use crate::account::{Account, AskedAccount};
 use crate::browser::{self, Ticker};
 use crate::flow::actions::ConnectionReport;
 use crate::flow::state::ConnectionEnd;
@@ -52,7 +53,12 @@ pub(crate) struct ServerConnection<G: Game> {
     wake: Rc<dyn Fn()>,
     received_at: MonoTime,
     pumped_at: MonoTime,
+    /// Whether the socket has opened.
     opened: bool,
+    /// The account that the hello is to carry; `None` once the hello was said.
+    asked: Option<AskedAccount>,
+    /// The account that the hello carried, until it is taken.
+    account: Option<Account>,
 }
 
 impl<G: Game> ServerConnection<G> {
@@ -63,6 +69,7 @@ impl<G: Game> ServerConnection<G> {
     pub(crate) fn open(client: Client<G>, wake: Rc<dyn Fn()>) -> Result<Self, String> {
         let url = browser::socket_url().ok_or("the page has no address")?;
         let socket = Socket::open(&url, Rc::clone(&wake))?;
+        let asked = Some(AskedAccount::ask(Rc::clone(&wake)));
         let now = browser::now();
         Ok(ServerConnection {
             socket,
@@ -74,13 +81,20 @@ impl<G: Game> ServerConnection<G> {
             received_at: now,
             pumped_at: now,
             opened: false,
+            asked,
+            account: None,
         })
     }
 
-    /// The client's phase, once the socket is open: until then a kept client still reports that of its previous connection.
+    /// The client's phase, once the hello was said: until then a kept client still reports that of its previous connection.
     #[must_use]
     pub(crate) fn phase(&self) -> Phase {
-        if self.opened { self.client.phase() } else { Phase::Greeting }
+        if self.asked.is_none() { self.client.phase() } else { Phase::Greeting }
+    }
+
+    /// The account that the hello carried, once.
+    pub(crate) fn take_account(&mut self) -> Option<Account> {
+        self.account.take()
     }
 
     pub(crate) fn report(&self) -> ConnectionReport {
@@ -136,7 +150,6 @@ impl<G: Game> ServerConnection<G> {
                 (SocketEvent::Open, _) => {
                     self.opened = true;
                     self.received_at = at;
-                    self.client.handle_open(at);
                 }
                 (SocketEvent::Frame(frame), Some((link, _))) => link.send_down(at, frame),
                 (SocketEvent::Frame(frame), None) => {
@@ -154,11 +167,25 @@ impl<G: Game> ServerConnection<G> {
                 }
             }
         }
+        if self.opened {
+            self.say_hello();
+        }
         if let Some(end) = self.pump_link() {
             return Some(end);
         }
         let timeout_us = if self.phase() == Phase::Playing { SILENCE_US } else { GREETING_US };
         (browser::now().us_since(self.received_at) > timeout_us).then_some(ConnectionEnd::TimedOut)
+    }
+
+    /// Says hello, once it is known with which account.
+    fn say_hello(&mut self) {
+        if let Some(account) = self.asked.as_ref().and_then(AskedAccount::answer) {
+            self.asked = None;
+            self.client.set_account(account.as_ref().map(|account| account.token));
+            self.account = account;
+            self.received_at = browser::now();
+            self.client.handle_open(self.received_at);
+        }
     }
 
     /// Takes what arrived over the simulated link; returns the end of the connection, if that was it.

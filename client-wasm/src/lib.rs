@@ -7,6 +7,7 @@
 //! | `flow` | the page's states (title, connecting, playing, lost) as a pure core |
 //! | `app` | the shell around it: events, timers, and what each image does |
 //! | `connection`, `socket`, `simulated_link` | one connection: WebSocket and client, and a simulated link between them for the network lab |
+//! | `account` | whose account the browser has, for the hello of a connection |
 //! | `fetch` | requests over HTTP |
 //! | `pen` | what a cartridge draws with, whichever renderer there is |
 //! | `gl` | from sprites to pixels, with WebGL 2 |
@@ -21,6 +22,7 @@
 //! Absent on purpose: rules, prediction and the protocol (they are in `broadside_shared`), any game, JavaScript beyond what loads the
 //! module, image and sound files (everything is drawn and computed).
 
+mod account;
 mod app;
 mod browser;
 mod camera;

@@ -5,12 +5,13 @@ use std::sync::atomic::AtomicUsize;
 
 use broadside_shared::game::Game;
 use broadside_store::Store;
+use broadside_store::accounts::AccountId;
 use tokio::sync::watch;
 
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::first_seen::FirstSeen;
-use crate::limits::rates::AddressRates;
+use crate::limits::rates::{AddressRates, Rates};
 use crate::lobby::ServerLobby;
 use crate::metrics::Metrics;
 use crate::operator::OperatorToken;
@@ -29,6 +30,8 @@ pub struct App<G: Game> {
     pub store_health: StoreHealth,
     /// Who browsers are signed in as.
     pub accounts: Accounts,
+    /// Friendships asked for, per account.
+    pub(crate) befriending: Rates<AccountId>,
     /// Rate limits of HTTP requests per address.
     pub requests: AddressRates,
     /// The token that the operator's requests must carry.

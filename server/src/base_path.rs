@@ -7,7 +7,7 @@ use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 
 /// Paths of the server's own at the root; a base path of the same name would be ambiguous.
-const OURS: [&str; 5] = ["api", "dev", "healthz", "metrics", "r"];
+const OURS: [&str; 8] = ["api", "dev", "friend", "healthz", "metrics", "pages", "r", "u"];
 
 /// A path such as `/game`, or none. The server answers below it as at its root, so it does not matter whether a proxy strips the
 /// path.

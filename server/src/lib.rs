@@ -92,7 +92,7 @@ use config::Config;
 use first_seen::FirstSeen;
 use inbox::{Inbox, Wakeup};
 use limits::holds::{AddressLimits, Caps};
-use limits::rates::{AddressRates, Rate};
+use limits::rates::{AddressRates, Rate, Rates};
 use lobby::ServerLobby;
 use lobby::account_tokens::AccountTokens;
 use lobby::directory::Directory;
@@ -328,6 +328,7 @@ fn open<G: Game>(
         metrics,
         store,
         store_health,
+        befriending: Rates::new(Rate::BEFRIENDING),
         requests: AddressRates::new(Rate::REQUESTS_OF_ADDRESS),
         operator,
         foreign_hosts: FirstSeen::default(),
@@ -407,6 +408,7 @@ async fn sweep<G: Game>(app: Arc<App<G>>) {
         }
         let now = app.lobby.context.clock.now();
         app.lobby.sweep(awake.look(now));
+        app.befriending.forget(now);
         app.requests.forget(now);
         app.accounts.sweep();
     }

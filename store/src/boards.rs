@@ -195,8 +195,20 @@ impl Store {
                    JOIN accounts ON accounts.id = ratings.account WHERE ratings.mode = $1 AND ratings.deviation <= $2 \
                    ORDER BY ratings.rating DESC, ratings.account DESC LIMIT $3";
         let mut rows = self.read().await?.rows(sql, values![mode, DEVIATION_MAX, limit]).await?;
-        let rating =
-            |row: &mut Row| (id(row, 0), row.take(1), row.take::<i64>(2) != 0, row.take::<f64>(3).round() as i64);
+        Ok(ranked(rows.iter_mut().map(rating), None))
+    }
+
+    /// The leaderboard of the ratings of an account and its friends.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn rating_board_of_friends(&self, account: AccountId, mode: &str) -> Result<Vec<Entry>, StoreError> {
+        let sql = "SELECT accounts.id, accounts.name, accounts.keeps_name, ratings.rating FROM ratings \
+                   JOIN accounts ON accounts.id = ratings.account WHERE ratings.mode = $1 AND ratings.deviation <= $2 \
+                   AND (ratings.account = $3 OR ratings.account IN \
+                   (SELECT friend FROM friends WHERE account = $3 AND since_us IS NOT NULL)) \
+                   ORDER BY ratings.rating DESC, ratings.account DESC LIMIT 201";
+        let mut rows = self.read().await?.rows(sql, values![mode, DEVIATION_MAX, account]).await?;
         Ok(ranked(rows.iter_mut().map(rating), None))
     }
 
@@ -234,6 +246,10 @@ type Unranked = (AccountId, String, bool, i64);
 
 fn entry(row: &mut Row) -> Unranked {
     (id(row, 0), row.take(1), row.take::<i64>(2) != 0, row.take(3))
+}
+
+fn rating(row: &mut Row) -> Unranked {
+    (id(row, 0), row.take(1), row.take::<i64>(2) != 0, row.take::<f64>(3).round() as i64)
 }
 
 fn ranked(entries: impl Iterator<Item = Unranked>, after: Option<After>) -> Vec<Entry> {

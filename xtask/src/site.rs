@@ -1,5 +1,6 @@
 //! The folder a browser loads from, made of Broadside's `assets/`, of files and parts of the game, which may take their place, and of the
-//! game's compiled page; what the pages for developers need, the JavaScript client among it, is in a folder of its own.
+//! game's compiled page; what the pages beside the game need, and what those for developers need, the JavaScript client among it, is in
+//! folders of its own.
 //!
 //! cargo builds the wasm; the wasm-bindgen that is linked into this program, always of the version the client was
 //! compiled against, writes the JavaScript beside it; whatever compresses gets a `.br` and a `.gz` sibling, so that the
@@ -26,7 +27,7 @@ use crate::process::run;
 use crate::workspace::{WASM_TARGET, broadside, cargo, short, target_dir};
 
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 7;
+const RECIPE: u32 = 8;
 
 /// Folder of the pages for developers, which players do not load.
 const DEV: &str = "dev";
@@ -44,11 +45,15 @@ const BUILD_MARK: &str = "@build@";
 /// The section of a wasm that holds the number of the build.
 const BUILD_SECTION: &str = "build";
 
-/// The game's page, and the same page for the links of private rooms, whose addresses are one folder deeper.
+/// The game's page.
 const PAGE: &str = "index.html";
-const ROOM_PAGE: &str = "r/index.html";
-/// Pages for developers, beside the game's.
-const DEV_PAGES: [&str; 2] = ["compare.html", "wire.html"];
+/// Pages for addresses that are one folder deeper, made of others: of links of private rooms, of players, of links between friends.
+const DEEP_PAGES: [(&str, &str); 3] =
+    [(PAGE, "r/index.html"), ("profile.html", "u/index.html"), ("friends.html", "friend/index.html")];
+/// What a first visit to the game does not load: pages beside it, and folders of what they need.
+const NOT_FIRST: [&str; 6] =
+    ["account.html", "compare.html", "friends.html", "leaderboards.html", "profile.html", "wire.html"];
+const NOT_FIRST_FOLDERS: [&str; 5] = [DEV, "pages", "r", "u", "friend"];
 
 /// Files that hold compressed data already.
 const COMPRESSED: [&str; 10] = ["png", "jpg", "jpeg", "webp", "avif", "ogg", "opus", "mp3", "m4a", "woff2"];
@@ -98,9 +103,11 @@ fn make(fresh: &Path, game: &Game, sources: &BTreeMap<PathBuf, PathBuf>, build: 
     let page = parts::fill(&fs::read_to_string(fresh.join(PAGE))?, &own, &game.page)?;
     fs::write(fresh.join(PAGE), page)?;
     stamp(fresh, build)?;
-    let page = fs::read_to_string(fresh.join(PAGE))?;
-    fs::create_dir_all(fresh.join("r"))?;
-    fs::write(fresh.join(ROOM_PAGE), page.replace("=\"./", "=\"../"))?;
+    for (page, deep) in DEEP_PAGES {
+        let (page, deep) = (fs::read_to_string(fresh.join(page))?, fresh.join(deep));
+        fs::create_dir_all(deep.parent().unwrap_or(fresh))?;
+        fs::write(deep, page.replace("=\"./", "=\"../"))?;
+    }
     files(fresh)?.iter().try_for_each(|file| compress(file))
 }
 
@@ -216,8 +223,11 @@ pub(crate) fn pages(web: &Path) -> Result<Vec<String>> {
 fn report(web: &Path) -> Result<()> {
     let pages = pages(web)?;
     let mut bytes = 0;
-    let is_dev = |page: &str| page.starts_with(&format!("{DEV}/")) || DEV_PAGES.contains(&page) || page == ROOM_PAGE;
-    for page in pages.iter().filter(|page| !is_dev(page)) {
+    let is_first = |page: &str| match page.split_once('/') {
+        Some((folder, _)) => !NOT_FIRST_FOLDERS.contains(&folder),
+        None => !NOT_FIRST.contains(&page),
+    };
+    for page in pages.iter().filter(|page| is_first(page)) {
         let packed = web.join(format!("{page}.br"));
         bytes += fs::metadata(if packed.exists() { packed } else { web.join(page) })?.len();
     }

@@ -43,6 +43,7 @@ impl<C: Cartridge> App<C> {
         self.flow.handle_open(PageStart {
             path: &browser::path(),
             room_parameter: browser::parameter(browser::ROOM).as_deref(),
+            watch_parameter: browser::parameter("watch").as_deref(),
             stored_room: browser::recall_in_tab(ROOM_KEY).as_deref(),
             autojoin: browser::parameter("autojoin").as_deref() == Some("1"),
             name: self.screens.remembered_name(),
@@ -84,6 +85,9 @@ impl<C: Cartridge> App<C> {
                 connection.client.advance(browser::now(), &Default::default());
             }
             connection.flush();
+            if let Some(name) = connection.take_account().and_then(|account| account.name) {
+                self.screens.show_account(&name);
+            }
             let report = connection.report();
             let lost = end.and_then(|end| {
                 let connection = self.connection.take()?;

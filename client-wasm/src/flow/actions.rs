@@ -14,6 +14,8 @@ pub(crate) struct PageStart<'a> {
     pub(crate) path: &'a str,
     /// The number of a public room, from the address.
     pub(crate) room_parameter: Option<&'a str>,
+    /// `1` to watch that room instead of playing in it.
+    pub(crate) watch_parameter: Option<&'a str>,
     /// The room that this tab was in before a reload, as [`RoomRequest::to_text`] writes it.
     pub(crate) stored_room: Option<&'a str>,
     /// Whether to play without a click.

@@ -125,7 +125,10 @@ impl PageFlow {
             self.act(PageAction::ShowCodeError(LINK_WITHOUT_CODE));
             self.act(PageAction::SetPath(String::new()));
         }
-        let public = start.room_parameter.and_then(|id| RoomRequest::from_text(&format!("room:{id}"), self.modes));
+        let watches = start.watch_parameter == Some("1");
+        let prefix = if watches { "watch:" } else { "" };
+        let public =
+            start.room_parameter.and_then(|id| RoomRequest::from_text(&format!("{prefix}room:{id}"), self.modes));
         let linked = private.or(public);
         // A reload continues in the same room, unless the address names another one.
         let stored = start.stored_room.and_then(|text| RoomRequest::from_text(text, self.modes));
@@ -133,9 +136,13 @@ impl PageFlow {
         let auto = start.autojoin.then_some(RoomRequest::play(RoomChoice::Quick));
         self.pending_room = stored.or(linked).or(auto);
         if linked.is_some() {
-            self.act(PageAction::SetPlayLabel("Join"));
-            let kind = if private.is_some() { "a private game" } else { "a game" };
-            self.act(PageAction::ShowNote { text: format!("You are invited to {kind}."), is_error: false });
+            let (label, note) = match private {
+                Some(_) => ("Join", "You are invited to a private game."),
+                None if watches => ("Watch", "You are invited to watch a game."),
+                None => ("Join", "You are invited to a game."),
+            };
+            self.act(PageAction::SetPlayLabel(label));
+            self.act(PageAction::ShowNote { text: note.to_owned(), is_error: false });
             if stored.is_none() {
                 // The tab may have a seat elsewhere: this client resumes it first, and then leaves it for the linked room.
                 self.client = ClientSlot::Kept;

@@ -293,7 +293,9 @@ fn a_link_in_a_tab_with_a_seat_elsewhere_resumes_that_seat_and_leaves_it() {
     let public = PageStart { room_parameter: Some("7"), ..PageStart::default() };
     let linked = PageStart { path: "r/K7QF2M", ..PageStart::default() };
     let seven = RoomRequest::from_text("room:7", Toy::MODES).expect("a room");
-    for (start, room) in [(public, seven), (linked, private("K7QF2M"))] {
+    let watched = PageStart { room_parameter: Some("7"), watch_parameter: Some("1"), ..PageStart::default() };
+    let watch_seven = RoomRequest::from_text("watch:room:7", Toy::MODES).expect("a room");
+    for (start, room) in [(public, seven), (watched, watch_seven), (linked, private("K7QF2M"))] {
         let (shell, actions) = Shell::open(PageStart { stored_room: Some("mode:duel"), name: name("Ann"), ..start });
         let at = |action| position(&actions, &action);
         // The client takes the token before the tab deletes it: a reload in between enters the linked room.

@@ -56,6 +56,8 @@ pub(crate) struct Screens {
     stick_right: (HtmlElement, HtmlElement),
     canvas: HtmlElement,
     play: HtmlButtonElement,
+    account_link: Shown,
+    own_pages: [Shown; 2],
 }
 
 impl Screens {
@@ -86,6 +88,8 @@ impl Screens {
             stick_right: stick("stick-right")?,
             canvas: element(document, "view")?,
             play: element(document, "play")?,
+            account_link: shown("account-link")?,
+            own_pages: [shown("own-page")?, shown("match-over-page")?],
         })
     }
 
@@ -114,6 +118,20 @@ impl Screens {
                 let _ = self.name.focus();
                 None
             }
+        }
+    }
+
+    /// Shows whose account it is, with links to their page, and their name where they typed no other.
+    pub(crate) fn show_account(&mut self, name: &str) {
+        self.account_link.text(name);
+        let page = browser::address(&format!("u/{}", String::from(js_sys::encode_uri_component(name))));
+        for link in &mut self.own_pages {
+            let _ = link.element.set_attribute("href", &page);
+            link.visible(true);
+        }
+        if browser::parameter("name").is_none() && self.name.value() == known_name().unwrap_or_default() {
+            self.name.set_value(name);
+            browser::remember(NAME_KEY, name);
         }
     }
 

@@ -26,6 +26,10 @@ const BUILT: &str = "target/web";
 
 /// The page at invite links of private rooms.
 const ROOM_PAGE: &str = "r/index.html";
+/// The page of each player.
+const PLAYER_PAGE: &str = "u/index.html";
+/// The page at links by which people become friends.
+const FRIEND_PAGE: &str = "friend/index.html";
 
 /// Placeholder for a page that is not built yet.
 const PLACEHOLDER: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Broadside</title><p>The server runs, but its page \
@@ -184,15 +188,22 @@ fn policy(requester: &Requester, host: Option<&HeaderValue>) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(NO_PAGE))
 }
 
-/// The file at a path: the game at `/` and at invite links, and the developer pages.
+/// The file at a path: the game at `/` and at invite links, the pages beside it, and the developer pages.
 fn page_of(path: &str) -> &str {
     match path {
         "" => "index.html",
+        "account" => "account.html",
         "compare" => "compare.html",
+        "friends" => "friends.html",
+        "leaderboards" => "leaderboards.html",
         "wire" => "wire.html",
-        // The same page with relative paths that are one folder deeper.
-        path if path.strip_prefix("r/").is_some_and(|code| !code.contains('/')) => ROOM_PAGE,
-        path => path,
+        // Pages with relative paths that are one folder deeper.
+        path => match path.split_once('/') {
+            Some(("r", code)) if !code.contains('/') => ROOM_PAGE,
+            Some(("u", name)) if !name.contains('/') => PLAYER_PAGE,
+            Some(("friend", code)) if !code.contains('/') => FRIEND_PAGE,
+            Some(_) | None => path,
+        },
     }
 }
 
@@ -240,12 +251,17 @@ mod tests {
             ("", "index.html"),
             ("compare", "compare.html"),
             ("wire", "wire.html"),
+            ("leaderboards", "leaderboards.html"),
             ("r/K7QF2M", "r/index.html"),
+            ("u/Ann%20B", "u/index.html"),
+            ("friend/Zm9v", "friend/index.html"),
             ("a.js", "a.js"),
         ] {
             assert_eq!(page_of(path), file);
         }
-        assert_eq!(page_of("r/K7QF2M/../x"), "r/K7QF2M/../x", "not a plain path");
+        for path in ["r/K7QF2M/../x", "u/Ann/../x"] {
+            assert_eq!(page_of(path), path, "not a plain path");
+        }
     }
 
     #[test]

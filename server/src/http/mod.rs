@@ -10,6 +10,7 @@
 //! | [`metrics`] | the metrics page |
 //! | [`redirect`] | the router of the plain-HTTP port, which redirects to https |
 //! | [`store`] | files held in memory |
+//! | [`recent`] | answers of the database that are shared for a moment |
 //! | [`precondition`] | conditional requests |
 //! | [`coding`] | content codings |
 
@@ -21,6 +22,7 @@ pub(crate) mod gate;
 pub(crate) mod in_flight;
 pub(crate) mod metrics;
 pub(crate) mod precondition;
+pub(crate) mod recent;
 pub(crate) mod redirect;
 pub(crate) mod store;
 
@@ -31,7 +33,7 @@ use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::{MethodRouter, any, get, post};
+use axum::routing::{MethodRouter, any, get, post, put};
 use axum::{Extension, Router};
 use broadside_shared::game::Game;
 
@@ -39,6 +41,8 @@ use crate::app::App;
 use crate::operator::PresentedToken;
 use crate::problem::problem;
 use crate::security_headers;
+use api::leaderboards::RecentBoards;
+use api::players::RecentPlayers;
 use api::schema::SchemaFile;
 use assets::Assets;
 use in_flight::InFlight;
@@ -62,6 +66,15 @@ pub(crate) fn router<G: Game>(app: Arc<App<G>>, websocket: MethodRouter<Arc<App<
         .route("/api/rooms/{id}", get(api::rooms::room::<G>))
         .route("/api/quickplay", post(api::quick_play::quick_play::<G>))
         .route("/api/leaderboard", get(api::leaderboard::leaderboard::<G>))
+        .route("/api/leaderboards", get(api::leaderboards::leaderboards::<G>))
+        .route("/api/seasons", get(api::leaderboards::seasons::<G>))
+        .route("/api/players/{name}", get(api::players::player::<G>))
+        .route("/api/players/{name}/results", get(api::results::player_results::<G>))
+        .route("/api/friends", get(api::friends::friends::<G>))
+        .route("/api/friends/{name}", put(api::friends::befriend::<G>).delete(api::friends::unfriend::<G>))
+        .route("/api/friend-link", post(api::friends::make_link::<G>))
+        .route("/api/friend-link/{code}", get(api::friends::invitation::<G>).post(api::friends::accept_invitation::<G>))
+        .route("/api/matches/{id}", get(api::results::match_result::<G>))
         .route("/api/notices", post(api::notices::announce::<G>))
         .route("/api/schema", get(api::schema::schema))
         .merge(api::accounts::routes::<G>())
@@ -73,6 +86,8 @@ pub(crate) fn router<G: Game>(app: Arc<App<G>>, websocket: MethodRouter<Arc<App<
         .layer(middleware::from_fn_with_state(Arc::clone(&app), gate::gate::<G>))
         .layer(Extension(assets))
         .layer(Extension(schema))
+        .layer(Extension(Arc::new(RecentBoards::new())))
+        .layer(Extension(Arc::new(RecentPlayers::new())))
         .layer(middleware::from_fn_with_state((Arc::clone(&app), in_flight), bounds::bounds::<G>))
         .layer(middleware::map_response(security_headers::add))
         .with_state(app)

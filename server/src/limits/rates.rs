@@ -46,6 +46,8 @@ impl Rate {
     pub(crate) const WRONG_PASSWORDS: Rate = Rate { burst: 10, every_us: 60_000_000 };
     /// Names that an account takes: a name that is let go is free for others, and should not change hands by the second.
     pub(crate) const RENAMES: Rate = Rate { burst: 5, every_us: 600_000_000 };
+    /// Friendships asked for or agreed to, and links, per account: an evening's crew at once.
+    pub(crate) const BEFRIENDING: Rate = Rate { burst: 30, every_us: 30_000_000 };
 
     /// A full bucket.
     pub(crate) fn bucket(self, now: MonoTime) -> Bucket {

@@ -11,6 +11,7 @@
 //! | [`doors`] | checks of every request, and headers of every response |
 //! | [`api`] | rooms over HTTP, and joins that refer to them |
 //! | [`accounts`] | accounts, and attacks on them |
+//! | [`players`], [`leaderboards`], [`friends`] | what is kept, over HTTP |
 //! | [`assets`] | files, health and rooms over HTTP |
 //! | [`bots`] | server bots |
 //! | [`sessions`] | resume and takeover, and chat |
@@ -32,12 +33,15 @@ mod closing;
 mod doors;
 mod failures;
 mod frames;
+mod friends;
 mod handshake;
 mod http;
+mod leaderboards;
 mod limits;
 mod metrics;
 mod names;
 mod play;
+mod players;
 mod proxy;
 mod scene;
 mod sessions;

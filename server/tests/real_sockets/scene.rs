@@ -23,7 +23,7 @@ use broadside_shared::protocol::codec::{decode_server, encode_client};
 use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
-use broadside_shared::protocol::token::Token;
+use broadside_shared::protocol::token::{AccountToken, Token};
 use broadside_shared::protocol::{FrameKind, REVISION, SUBPROTOCOL};
 use broadside_shared::time::MonoTime;
 use broadside_shared::toy::{Push, Toy};
@@ -275,6 +275,14 @@ impl Puppet {
     /// Connects and joins this room.
     pub(crate) async fn join(server: &Server, name: &str, room: RoomChoice, role: Role) -> Puppet {
         let mut client = Client::new(ClientConfig { room: Some(room), role, ..client_config(name) });
+        client.handle_open(MonoTime(0));
+        Puppet { socket: bare(server).await, client, began: Instant::now() }
+    }
+
+    /// Connects and says hello with an account.
+    pub(crate) async fn connect_as(server: &Server, name: &str, account: AccountToken) -> Puppet {
+        let mut client = Client::new(client_config(name));
+        client.set_account(Some(account));
         client.handle_open(MonoTime(0));
         Puppet { socket: bare(server).await, client, began: Instant::now() }
     }

@@ -7,3 +7,10 @@ CREATE TABLE friends (
     PRIMARY KEY (account, friend)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX friends_friend ON friends (friend);
+
+-- An account's link: who opens it before it expires becomes a friend.
+CREATE TABLE friend_links (
+    account BLOB NOT NULL PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    code TEXT NOT NULL UNIQUE,
+    expires_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

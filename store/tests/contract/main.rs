@@ -31,7 +31,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, Case); 14] = cases![
+const CASES: [(&str, Case); 15] = cases![
     accounts::a_guest_is_found_by_its_secret_until_it_signs_out_or_expires,
     accounts::a_name_belongs_to_one_account_by_all_its_looks,
     accounts::credentials_belong_to_one_account,
@@ -44,6 +44,7 @@ const CASES: [(&str, Case); 14] = cases![
     boards::equal_values_share_a_rank_across_pages,
     boards::seasons_and_days_are_kept_apart,
     friends::a_friendship_takes_two,
+    friends::a_link_makes_friends_until_it_expires_or_is_replaced,
     moderation::restrictions_end_and_reports_are_handled_once,
     moderation::mutes_and_roles_are_kept,
 ];

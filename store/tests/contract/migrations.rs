@@ -17,7 +17,7 @@ const ROWS: [&[&str]; 4] = [
         "INSERT INTO totals VALUES ($1, 'duel', 'all', 10, 5, 1, 9, 3, 2, 1, 1, 1000)",
         "INSERT INTO ratings VALUES ($1, 'duel', 1662.5, 290.25, 0.06, 1)",
     ],
-    &["INSERT INTO friends VALUES ($1, $1, 1, 1)"],
+    &["INSERT INTO friends VALUES ($1, $1, 1, 1)", "INSERT INTO friend_links VALUES ($1, 'code', 1)"],
     &["INSERT INTO restrictions VALUES ($1, 1, NULL, 'spam', 'Mo', 1)"],
 ];
 

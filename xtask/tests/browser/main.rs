@@ -11,6 +11,7 @@ mod hands;
 mod honest;
 mod page;
 mod path;
+mod people;
 mod puck;
 mod server;
 mod setup;

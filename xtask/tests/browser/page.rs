@@ -168,6 +168,34 @@ impl Page {
         self.press("#chat-send").await;
     }
 
+    /// Types into whatever has the keyboard.
+    pub(crate) async fn keys(&self, keys: &str) {
+        let focused = self.client.active_element().await.expect("something has the keyboard");
+        focused.send_keys(keys).await.unwrap_or_else(|error| panic!("{keys:?} cannot be typed: {error}"));
+    }
+
+    /// Goes on with the keyboard until this element has it.
+    pub(crate) async fn tab_to(&self, css: &str) {
+        const SCRIPT: &str = "return document.activeElement === document.querySelector(arguments[0])";
+        for _ in 0..200 {
+            if self.script(SCRIPT, vec![json!(css)]).await == json!(true) {
+                return;
+            }
+            self.keys("\u{E004}").await;
+        }
+        panic!("the keyboard never comes to {css}");
+    }
+
+    /// Gives the window another size, as a phone has it.
+    pub(crate) async fn resize(&self, (width, height): (u32, u32)) {
+        self.client.set_window_size(width, height).await.expect("the window can be resized");
+    }
+
+    /// Gives the browser a device that makes passkeys and consents to everything.
+    pub(crate) async fn add_authenticator(&self) {
+        self.client.issue_cmd(VirtualAuthenticator).await.expect("chromedriver has a virtual authenticator");
+    }
+
     /// Goes to another address in the same tab.
     pub(crate) async fn visit(&self, url: &str) {
         self.client.goto(url).await.expect("the page is there");
@@ -291,6 +319,24 @@ impl Page {
 
     async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.expect("the page runs scripts")
+    }
+}
+
+/// The command that adds a virtual authenticator (WebAuthn, section 11.3).
+#[derive(Debug)]
+struct VirtualAuthenticator;
+
+impl WebDriverCompatibleCommand for VirtualAuthenticator {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/webauthn/authenticator", session.expect("the page is open")))
+    }
+
+    fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
+        let device = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserConsenting": true, "isUserVerified": true
+        });
+        (http::Method::POST, Some(device.to_string()))
     }
 }
 

@@ -65,10 +65,13 @@ impl Server {
     async fn start_program(program: &Path, scheme: &'static str, port: u16, site: &Path, flags: &[&str]) -> Self {
         let mut command = guarded(program);
         command
-            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--data", "memory", "--bots", "0"])
+            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--bots", "0"])
             .args(["--limit-exempt", "127.0.0.1"])
             .arg("--assets")
             .arg(site);
+        if !flags.contains(&"--data") {
+            command.args(["--data", "memory"]);
+        }
         command.args(flags);
         command.env("RUST_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
@@ -85,6 +88,11 @@ impl Server {
     /// The address of `path` on it.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}://127.0.0.1:{}{path}", self.scheme, self.port)
+    }
+
+    /// The address of `path` on it, by the name that passkeys are bound to.
+    pub(crate) fn named_url(&self, path: &str) -> String {
+        format!("{}://localhost:{}{path}", self.scheme, self.port)
     }
 
     /// Its host and port.

@@ -20,10 +20,16 @@ use super::accounts::passkeys::{
 use super::accounts::password::{
     __path_change_password, __path_keep_name, __path_recover, __path_recovery_codes, __path_sign_in,
 };
+use super::friends::{
+    __path_accept_invitation, __path_befriend, __path_friends, __path_invitation, __path_make_link, __path_unfriend,
+};
 use super::health::__path_healthz;
 use super::leaderboard::__path_leaderboard;
+use super::leaderboards::{__path_leaderboards, __path_seasons};
 use super::notices::__path_announce;
+use super::players::__path_player;
 use super::quick_play::__path_quick_play;
+use super::results::{__path_match_result, __path_player_results};
 use super::rooms::{__path_create_room, __path_room, __path_rooms};
 use super::schema::__path_schema;
 use crate::problem::Problem;
@@ -32,12 +38,14 @@ use crate::problem::Problem;
 #[openapi(
     info(
         title = "Broadside",
-        description = "Rooms, quick play, accounts, the leaderboard and the schema of the game. Play itself uses the WebSocket at /ws."
+        description = "Rooms, quick play, accounts, players, leaderboards, friends and the schema of the game. Play itself uses the WebSocket at /ws."
     ),
     paths(
         rooms, create_room, room, quick_play, leaderboard, announce, schema, healthz, token, account, rename, sign_out, sign_out_everywhere,
         export, delete, ways_to_sign_in, keep_name, sign_in, change_password, recovery_codes, recover, begin_passkey, finish_passkey,
-        remove_passkey, begin_passkey_sign_in, finish_passkey_sign_in
+        remove_passkey, begin_passkey_sign_in, finish_passkey_sign_in,
+        leaderboards, seasons, player, player_results, match_result,
+        friends, befriend, unfriend, make_link, invitation, accept_invitation
     ),
     components(schemas(Problem)),
     modifiers(&OperatorScheme)

@@ -4,32 +4,47 @@
 //! |---|---|
 //! | [`rooms`] | `/api/rooms`, `/api/rooms/{id}` |
 //! | [`quick_play`] | `/api/quickplay` |
-//! | [`leaderboard`] | `/api/leaderboard` |
+//! | [`leaderboard`] | `/api/leaderboard`, live |
+//! | [`leaderboards`] | `/api/leaderboards`, `/api/seasons` |
+//! | [`players`] | `/api/players/{name}` |
+//! | [`friends`] | `/api/friends`, `/api/friend-link` and what is below them |
+//! | [`results`] | `/api/players/{name}/results`, `/api/matches/{id}` |
 //! | [`notices`] | `/api/notices` |
 //! | [`schema`] | `/api/schema` |
 //! | [`accounts`] | `/api/account` and what is below it |
 //! | [`health`] | `/healthz` |
 //! | [`description`] | `/api/openapi.json`, generated from the handlers above |
+//! | [`tagged`], [`cursor`], [`presence`] | none: JSON that is not sent twice, where a page of a list begins, where a player is |
 
 pub(crate) mod accounts;
+pub(crate) mod cursor;
 pub mod description;
+pub(crate) mod friends;
 pub(crate) mod health;
 pub(crate) mod leaderboard;
+pub(crate) mod leaderboards;
 pub(crate) mod notices;
+pub(crate) mod players;
+pub(crate) mod presence;
 pub(crate) mod quick_play;
+pub(crate) mod results;
 pub(crate) mod rooms;
 pub(crate) mod schema;
+pub(crate) mod tagged;
 
 use std::net::IpAddr;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::{Game, ModeSpec};
 use broadside_shared::protocol::room::ModeId;
+use broadside_store::StoreError;
+use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::problem::{Problem, problem};
@@ -47,6 +62,56 @@ where
         match Json::<T>::from_request(request, state).await {
             Ok(Json(body)) => Ok(Body(body)),
             Err(wrong) => Err(problem(wrong.status(), &wrong.body_text())),
+        }
+    }
+}
+
+/// The query of a request; one that cannot be read is refused with problem details.
+pub(crate) struct Parameters<T>(T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        match Query::<T>::try_from_uri(&parts.uri) {
+            Ok(Query(query)) => Ok(Parameters(query)),
+            Err(wrong) => Err(problem(StatusCode::BAD_REQUEST, &wrong.body_text())),
+        }
+    }
+}
+
+/// Most entries in a page of a list.
+const PAGE_MAX: u32 = 100;
+
+/// How many entries a page has: as many as asked for, or `default`.
+///
+/// # Errors
+/// A sentence for the client, if the number is too large or 0.
+fn page_limit(asked: Option<u32>, default: u32) -> Result<u32, String> {
+    let limit = asked.unwrap_or(default);
+    if (1..=PAGE_MAX).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(format!("limit is {limit}, must be 1 to {PAGE_MAX} (default {default})"))
+}
+
+/// The refusal of a cursor.
+const WRONG_CURSOR: &str =
+    "the cursor is damaged or of another list; use `next` of the page before, or none for the first page";
+
+/// Seconds after which a client may ask again when the database does not answer.
+const DATABASE_RETRY_S: &str = "5";
+
+/// The answer when a query fails.
+fn store_failed(error: &StoreError) -> Response {
+    match error {
+        StoreError::Unavailable(_) => {
+            let detail = "the database does not answer; play goes on, and what is earned is kept";
+            ([(RETRY_AFTER, DATABASE_RETRY_S)], problem(StatusCode::SERVICE_UNAVAILABLE, detail)).into_response()
+        }
+        StoreError::Conflict(_) | StoreError::Failed(_) => {
+            tracing::error!(%error, "a query failed");
+            problem(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why")
         }
     }
 }

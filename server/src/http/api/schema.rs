@@ -107,6 +107,8 @@ struct Mode {
     seats: u16,
     /// Number of teams; 0 where everyone plays alone.
     teams: u8,
+    /// Whether matches are rated.
+    rated: bool,
 }
 
 /// A replicated kind of entity.
@@ -224,6 +226,7 @@ impl Schema {
             summary: spec.summary,
             seats: spec.seats_max.min(config.capacity),
             teams: spec.teams,
+            rated: spec.rated,
         };
         Schema {
             game: G::NAME,

@@ -12,7 +12,7 @@
 //! | `provider` | an identity at a provider signs in, and attacks on that |
 
 mod authenticator;
-mod browser;
+pub(crate) mod browser;
 mod guests;
 mod passkeys;
 mod passwords;

@@ -49,7 +49,7 @@ async fn an_identity_keeps_a_name_signs_in_and_is_unlinked() {
     assert_eq!(ann.get("/api/account/sign-in").await.json()["provider"], "Harbor ID");
     let guest = ann.account().await;
     let sign_in = json!({ "intent": "sign_in" });
-    assert_eq!(visit(&ann, &provider, "ann").await, "/#account=provider");
+    assert_eq!(visit(&ann, &provider, "ann").await, "/account#account=provider");
     let (status, unknown) = finish(&ann, &sign_in).await;
     assert_eq!((status, &unknown["code"]), (404, &json!("unknown_identity")), "{unknown}");
     assert_eq!(finish(&ann, &json!({ "intent": "link" })).await.0, 400, "a guest needs a name");
@@ -105,15 +105,15 @@ async fn a_flow_belongs_to_one_browser_and_its_code_counts_once() {
     };
     // Eve has Ann open a link that would sign Ann in as Eve, with a flow of her own and without one.
     let link = provider.authorize(&begin(&eve).await, "eve");
-    assert_eq!(come_back(&ann, &link).await, "/#account=provider-refused");
+    assert_eq!(come_back(&ann, &link).await, "/account#account=provider-refused");
     let link = provider.authorize(&begin(&eve).await, "eve");
     begin(&ann).await;
-    assert_eq!(come_back(&ann, &link).await, "/#account=provider-refused");
+    assert_eq!(come_back(&ann, &link).await, "/account#account=provider-refused");
     let no_flow = Browser::new(&server);
     no_flow.account().await;
     assert_eq!(finish(&no_flow, &json!({ "intent": "sign_in" })).await.0, 404);
     // A page of another site cannot finish what the owner began.
-    assert_eq!(visit(&ann, &provider, "ann").await, "/#account=provider");
+    assert_eq!(visit(&ann, &provider, "ann").await, "/account#account=provider");
     let evil = ann.elsewhere(&[("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")]);
     assert_eq!(evil.post("/api/account/oidc/finish", &json!({ "intent": "link", "name": "Ann" })).await.status, 403);
     // The provider's refusal, another provider's answer, and nonsense.
@@ -123,16 +123,16 @@ async fn a_flow_belongs_to_one_browser_and_its_code_counts_once() {
         let url = begin(&ann).await;
         let query =
             if answer.contains("state=") { answer.to_owned() } else { format!("{answer}&state={}", state(&url)) };
-        assert_eq!(come_back(&ann, &query).await, "/#account=provider-refused", "{answer}");
+        assert_eq!(come_back(&ann, &query).await, "/account#account=provider-refused", "{answer}");
     }
     // A code that was used, in a flow of its own.
     let url = begin(&ann).await;
     let used = provider.authorize(&url, "ann");
-    assert_eq!(come_back(&ann, &used).await, "/#account=provider");
+    assert_eq!(come_back(&ann, &used).await, "/account#account=provider");
     assert_eq!(finish(&ann, &json!({ "intent": "link", "name": "Ann" })).await.0, 200);
     let code = used.split('&').next().expect("a code").to_owned();
     let again = format!("{code}&state={}", state(&begin(&eve).await));
-    assert_eq!(come_back(&eve, &again).await, "/#account=provider");
+    assert_eq!(come_back(&eve, &again).await, "/account#account=provider");
     let (status, refused) = finish(&eve, &json!({ "intent": "sign_in" })).await;
     assert_eq!((status, &refused["code"]), (502, &json!("provider_refused")), "{refused}");
     server.end().await;

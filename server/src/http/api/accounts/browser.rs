@@ -102,7 +102,7 @@ impl<G: Game> OptionalFromRequestParts<Arc<App<G>>> for SignedIn {
     }
 }
 
-pub(super) fn not_signed_in() -> Response {
+pub(crate) fn not_signed_in() -> Response {
     let detail =
         "this browser is not signed in; POST /api/account/token makes it a guest, /api/account/sign-in signs it in";
     coded_problem(StatusCode::UNAUTHORIZED, "not_signed_in", detail)

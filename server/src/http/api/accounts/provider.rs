@@ -104,7 +104,7 @@ pub(crate) async fn begin_flow<G: Game>(State(app): State<Arc<App<G>>>, browser:
     }
 }
 
-/// Where the provider sends the browser back. Leads to the page, whose fragment says how it went: `#account=provider` to finish,
+/// Where the provider sends the browser back. Leads to the page of accounts, whose fragment says how it went: `#account=provider` to finish,
 /// `#account=provider-refused` to begin again.
 #[utoipa::path(
     get,
@@ -126,7 +126,7 @@ pub(crate) async fn callback<G: Game>(
             "provider-refused"
         }
     };
-    let to = format!("{}/#account={outcome}", app.config.base_path);
+    let to = format!("{}/account#account={outcome}", app.config.base_path);
     (StatusCode::SEE_OTHER, [(LOCATION, to)], uncached(())).into_response()
 }
 

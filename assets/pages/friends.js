@@ -1,0 +1,144 @@
+// Friends: lists that renew themselves, requests, and links.
+const page = await window.broadside.load("pages/page", "@build@", "pages/friends.js");
+const { ask, beside, busy, by, cannotShow, finish, make, note, pageOf, say, showWho } = page;
+
+const RENEW_MS = 15000;
+const path = (name) => `api/friends/${encodeURIComponent(name)}`;
+/// The code of the invitation that this page was opened with.
+const code = page.ownPath().match(/^friend\/([^/]+)\/?$/)?.[1];
+let titles = new Map();
+/// Names of the friends that were online when last looked at; null before.
+let online = null;
+
+function whereabouts({ friendship, online, room }) {
+  if (friendship === "asked") return "wants to be your friend";
+  if (friendship === "requested") return "has not answered yet";
+  const mode = room && (titles.get(room.mode) ?? room.mode);
+  return make("span", { className: online ? "online" : "online offline" }, room ? `plays ${mode} in room ${room.id}` : online ? "online" : "offline");
+}
+
+function row(friend) {
+  const { name, friendship, room } = friend;
+  const change = (text, look, method) => {
+    const button = make("button", { type: "button", className: `slim ${look}` }, text, make("span", { className: "hidden-text" }, ` ${name}`));
+    button.addEventListener("click", () => busy(button, by("#failure"), async () => {
+      await ask(path(name), { method });
+      await renew();
+      say(`${name}: done.`);
+      by("#content").focus();
+    }));
+    return button;
+  };
+  const link = (text, look, href) => make("a", { className: `button slim ${look}`, href: beside(href) }, text, make("span", { className: "hidden-text" }, ` ${name}`));
+  const below = room && new URL(room.join, location.href).search;
+  const actions = {
+    asked: () => [change("Accept", "primary", "PUT"), change("Decline", "", "DELETE")],
+    requested: () => [change("Withdraw", "", "DELETE")],
+    friends: () => [room?.joinable && link("Join", "primary", below), room && link("Watch", "", `${below}&watch=1`), change("Remove", "", "DELETE")],
+  }[friendship]();
+  return make(
+    "li", {}, make("span", { className: "name" }, make("a", { href: pageOf(name), dir: "auto" }, name), make("small", {}, whereabouts(friend))),
+    make("span", { className: "actions" }, ...actions.filter(Boolean)),
+  );
+}
+
+/// Shows a list, and keeps the keyboard where it was.
+function list(kind, friends) {
+  const place = by(`#${kind}-list`);
+  const rows = friends.map(row);
+  const held = place.contains(document.activeElement) ? document.activeElement.textContent : null;
+  place.replaceChildren(...rows);
+  if (held) [...place.querySelectorAll("a, button")].find((element) => element.textContent === held)?.focus();
+  if (by(`#${kind}`)) by(`#${kind}`).hidden = !friends.length;
+}
+
+function showLink(link) {
+  by("#link-field").hidden = by("#copy").hidden = !link;
+  by("#make-link").textContent = link ? "Make a new link" : "Make a link";
+  if (!link) return;
+  // Below the path that the browser knows, which a proxy may hide from the server.
+  by("#link").value = beside(`friend/${link.link.split("/").at(-1)}`);
+  by("#link-text").textContent = `Whoever opens your link becomes your friend, until ${page.timeOf(link.expires_s)}. A new link takes its place.`;
+}
+
+async function renew() {
+  const { friends, link } = await ask("api/friends");
+  const of = (kind) => friends.filter(({ friendship }) => friendship === kind);
+  list("asked", of("asked"));
+  list("friends", of("friends").toSorted((a, b) => Number(b.online) - Number(a.online)));
+  list("requested", of("requested"));
+  by("#none").hidden = of("friends").length > 0;
+  showLink(link);
+  const now = of("friends").filter((friend) => friend.online).map(({ name }) => name);
+  const came = online ? now.filter((name) => !online.includes(name)) : [];
+  if (came.length) say(`Online now: ${came.join(", ")}.`);
+  online = now;
+  finish("ready", { friends: friends.map(({ name, friendship }) => [name, friendship]), online });
+}
+
+by("#ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  busy(by("#ask button"), by("#ask-note"), async () => {
+    const { name, friendship } = await ask(path(by("#ask-name").value.trim()), { method: "PUT" });
+    by("#ask-name").value = "";
+    note(by("#ask-note"), friendship === "friends" ? `${name} and you are friends.` : `${name} was asked.`, "success");
+    await renew();
+  });
+});
+
+by("#make-link").addEventListener("click", ({ currentTarget }) =>
+  busy(currentTarget, by("#link-note"), async () => {
+    showLink(await ask("api/friend-link", { method: "POST" }));
+    by("#link").select();
+    note(by("#link-note"), "The link is ready.", "success");
+  }),
+);
+
+by("#copy").addEventListener("click", async () => {
+  by("#link").select();
+  try {
+    await navigator.clipboard.writeText(by("#link").value);
+    note(by("#link-note"), "Copied.", "success");
+  } catch {
+    note(by("#link-note"), "The browser does not let this page copy. The link is selected: copy it yourself.");
+  }
+});
+
+by("#accept").addEventListener("click", ({ currentTarget }) =>
+  busy(currentTarget, by("#failure"), async () => {
+    const { name } = await ask(`api/friend-link/${code}`, { method: "POST" });
+    by("#invitation").hidden = true;
+    history.replaceState(null, "", beside("friends"));
+    note(by("#failure"), `${name} and you are friends.`, "success");
+    await renew();
+    by("#content").focus();
+  }),
+);
+
+/// Shows whose invitation it is; who keeps no name does that first, in another tab or on the way back to this address.
+async function invite(account) {
+  const { name, expires_s } = await ask(`api/friend-link/${code}`);
+  by("#invitation-title").textContent = `${name} invites you to be friends`;
+  by("#invitation-text").textContent = account?.keeps_name
+    ? `You will see each other online, and can join each other's games. The invitation is valid until ${page.timeOf(expires_s)}.`
+    : "Keep your name first, and then open this link again.";
+  by("#accept").hidden = by("#not-now").hidden = !account?.keeps_name;
+  by("#invitation").hidden = false;
+}
+
+try {
+  const [modes, account] = await Promise.all([page.modes(), page.whoAmI()]);
+  titles = new Map(modes.map(({ name, title }) => [name, title]));
+  showWho(account);
+  if (code) await invite(account).catch((wrong) => note(by("#failure"), wrong.message));
+  by("#nameless").hidden = account?.keeps_name ?? false;
+  by("#own").hidden = !account?.keeps_name;
+  if (account?.keeps_name) {
+    await renew();
+    // Renewed while somebody looks; a failure shows as the list of a moment ago.
+    setInterval(() => document.hidden || renew().catch(() => {}), RENEW_MS);
+  } else finish("nameless");
+  by("#content").hidden = false;
+} catch (wrong) {
+  cannotShow(wrong);
+}

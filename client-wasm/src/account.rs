@@ -1,0 +1,55 @@
+//! The account of this browser: asked of the server while a connection opens, so that its hello can carry a token. Nothing waits for it
+//! for long: who has no account, or a server without a database, plays all the same.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use broadside_shared::protocol::token::AccountToken;
+use broadside_shared::time::MonoTime;
+use wasm_bindgen::JsValue;
+
+use crate::browser;
+use crate::fetch;
+
+/// How long the hello waits for the token, in microseconds. It is asked for when the socket is opened, which takes about as long.
+const PATIENCE_US: u64 = 2_000_000;
+
+/// An account, as far as the page needs it.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    pub(crate) token: AccountToken,
+    /// The name that belongs to it; `None` for a guest.
+    pub(crate) name: Option<String>,
+}
+
+/// The account while it is asked for: `None` until there is an answer, which is `None` without an account.
+pub(crate) struct AskedAccount {
+    asked_at: MonoTime,
+    answer: Rc<RefCell<Option<Option<Account>>>>,
+}
+
+impl AskedAccount {
+    /// Asks, and calls `wake` when the answer is there.
+    pub(crate) fn ask(wake: Rc<dyn Fn()>) -> AskedAccount {
+        let answer = Rc::new(RefCell::new(None));
+        let slot = Rc::clone(&answer);
+        fetch::ask("api/account/token", Some("{}"), move |answer| {
+            *slot.borrow_mut() = Some(answer.ok().and_then(|answer| read(&answer)));
+            wake();
+        });
+        AskedAccount { asked_at: browser::now(), answer }
+    }
+
+    /// The answer, or that there is none in time; `None` while it may still come.
+    pub(crate) fn answer(&self) -> Option<Option<Account>> {
+        let late = browser::now().us_since(self.asked_at) > PATIENCE_US;
+        self.answer.borrow().clone().or(late.then_some(None))
+    }
+}
+
+fn read(answer: &JsValue) -> Option<Account> {
+    let account = fetch::get(answer, "account");
+    let keeps_name = fetch::get(&account, "keeps_name").is_truthy();
+    let token = AccountToken::from_text(&fetch::text(answer, "token"))?;
+    Some(Account { token, name: keeps_name.then(|| fetch::text(&account, "name")) })
+}
