@@ -159,6 +159,8 @@ pub enum RoomCommand<G: Game> {
     ShardLost(usize),
     /// Ends the room if it has no players, reservations or queued joins, bots aside.
     Retire,
+    /// Ends the room, whoever plays in it: a moderator closes it.
+    Close,
 }
 
 impl<G: Game> RoomCommand<G> {

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 
+use super::api::admin;
 use super::coding::{Coding, accepted};
 use super::store::{AssetStore, StoredFile};
 use crate::app::App;
@@ -28,6 +29,8 @@ const BUILT: &str = "target/web";
 const ROOM_PAGE: &str = "r/index.html";
 /// The page of each player.
 const PLAYER_PAGE: &str = "u/index.html";
+/// The page for moderators, which is there once somebody is one.
+const ADMIN_PAGE: &str = "admin.html";
 /// The page at links by which people become friends.
 const FRIEND_PAGE: &str = "friend/index.html";
 
@@ -132,7 +135,7 @@ pub(crate) async fn serve<G: Game>(
         // A custom folder may have a single page.
         path = "index.html";
     }
-    if !is_plain(path) {
+    if !is_plain(path) || (path == ADMIN_PAGE && !admin::has_staff(&app).await) {
         return missing(path);
     }
     let headers = request.headers();
@@ -193,6 +196,7 @@ fn page_of(path: &str) -> &str {
     match path {
         "" => "index.html",
         "account" => "account.html",
+        "admin" => ADMIN_PAGE,
         "compare" => "compare.html",
         "friends" => "friends.html",
         "leaderboards" => "leaderboards.html",

@@ -78,6 +78,7 @@ pub(crate) fn router<G: Game>(app: Arc<App<G>>, websocket: MethodRouter<Arc<App<
         .route("/api/notices", post(api::notices::announce::<G>))
         .route("/api/schema", get(api::schema::schema))
         .merge(api::accounts::routes::<G>())
+        .merge(api::admin::routes::<G>())
         .route("/api/openapi.json", get(api::description::description))
         .route("/api/{*rest}", any(no_such_route))
         .fallback(assets::serve::<G>)

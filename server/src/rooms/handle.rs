@@ -130,6 +130,12 @@ impl<G: Game> RoomHandle<G> {
         self.mailbox.len()
     }
 
+    /// Ends the room, whoever plays in it.
+    pub fn close(&self) {
+        // An error means that it has ended already.
+        let _ = self.send(RoomCommand::Close);
+    }
+
     /// Ends the room if it is not played.
     pub fn retire(&self) {
         // An error means that it has ended already.

@@ -192,6 +192,7 @@ impl<G: Game> RoomRunner<G> {
         metrics.tick_seconds.observe(timing.took_us as f64 / 1e6);
         metrics.tick_lateness_seconds.observe(timing.late_us as f64 / 1e6);
         self.status.tick_us.store(timing.took_us as u32, Ordering::Relaxed);
+        self.status.recent.record(timing.took_us, timing.late_us);
         let room = self.room.info().id;
         if timing.is_overrun {
             counters.overruns.fetch_add(1, Ordering::Relaxed);

@@ -39,6 +39,7 @@ pub struct RoomStatus {
     /// The newest match status; `None` in modes without rounds.
     pub match_status: Mutex<Option<MatchStatus>>,
     pub counters: RoomCounters,
+    pub recent: RecentTicks,
     /// Ticks with recipients that wait in the inbox of each shard.
     queued: Box<[AtomicU32]>,
     is_over: AtomicBool,
@@ -66,6 +67,53 @@ pub struct RoomCounters {
     pub failures: AtomicU64,
 }
 
+/// The last ticks, written by the room's thread and read by whoever looks.
+#[derive(Debug)]
+pub struct RecentTicks {
+    /// How long each took and how late it began, in microseconds; 0 for none yet.
+    ticks: [(AtomicU32, AtomicU32); RECENT_TICKS],
+    next: AtomicU32,
+}
+
+/// A few seconds.
+const RECENT_TICKS: usize = 256;
+
+impl Default for RecentTicks {
+    fn default() -> Self {
+        RecentTicks { ticks: std::array::from_fn(|_| Default::default()), next: AtomicU32::new(0) }
+    }
+}
+
+impl RecentTicks {
+    pub(super) fn record(&self, took_us: u64, late_us: u64) {
+        let at = self.next.fetch_add(1, Ordering::Relaxed) as usize % RECENT_TICKS;
+        let (took, late) = &self.ticks[at];
+        took.store(took_us.clamp(1, u32::MAX.into()) as u32, Ordering::Relaxed);
+        late.store(late_us.min(u32::MAX.into()) as u32, Ordering::Relaxed);
+    }
+
+    /// Median and 99th percentile of the time that ticks took, in microseconds; 0 before the first.
+    #[must_use]
+    pub fn took_us(&self) -> (u32, u32) {
+        self.percentiles(|took, _| took)
+    }
+
+    /// The same for the time from when a tick was due to its end, which is the age of its snapshots when they are handed over.
+    #[must_use]
+    pub fn age_us(&self) -> (u32, u32) {
+        self.percentiles(u32::saturating_add)
+    }
+
+    fn percentiles(&self, of: impl Fn(u32, u32) -> u32) -> (u32, u32) {
+        let ticks = self.ticks.iter().map(|(took, late)| (took.load(Ordering::Relaxed), late.load(Ordering::Relaxed)));
+        let mut times: Vec<u32> = ticks.filter(|(took, _)| *took > 0).map(|(took, late)| of(took, late)).collect();
+        times.sort_unstable();
+        // Nearest rank.
+        let at = |share: usize| times.get((times.len() * share).div_ceil(100).saturating_sub(1)).copied().unwrap_or(0);
+        (at(50), at(99))
+    }
+}
+
 impl RoomStatus {
     pub(super) fn new(shards: usize, now: MonoTime) -> Self {
         RoomStatus {
@@ -85,6 +133,7 @@ impl RoomStatus {
             best: Mutex::new(Arc::new([])),
             match_status: Mutex::new(None),
             counters: RoomCounters::default(),
+            recent: RecentTicks::default(),
             queued: (0..shards).map(|_| AtomicU32::new(0)).collect(),
             is_over: AtomicBool::new(false),
         }
@@ -148,5 +197,21 @@ impl RoomStatus {
 
     pub(super) fn set_match_status(&self, status: Option<MatchStatus>) {
         *self.match_status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_those_of_the_last_ticks() {
+        let recent = RecentTicks::default();
+        assert_eq!((recent.took_us(), recent.age_us()), ((0, 0), (0, 0)));
+        recent.record(7, 3);
+        assert_eq!((recent.took_us(), recent.age_us()), ((7, 7), (10, 10)));
+        // 1 to 300: the first 45 are overwritten by the last.
+        (1..=300).for_each(|us| recent.record(us, 1000));
+        assert_eq!((recent.took_us(), recent.age_us()), ((172, 298), (1172, 1298)));
     }
 }

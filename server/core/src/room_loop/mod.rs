@@ -253,6 +253,7 @@ impl<G: Game> RoomLoop<G> {
             | RoomCommand::Follow(..)
             | RoomCommand::Rename(..) => {}
             RoomCommand::ShardLost(shard) => self.lose_shard(shard),
+            RoomCommand::Close => self.policy.ends_at = Some(self.now),
             RoomCommand::Retire => {
                 self.end = match self.end {
                     End::Open | End::Retiring => End::Retiring,

@@ -20,6 +20,8 @@ use super::accounts::passkeys::{
 use super::accounts::password::{
     __path_change_password, __path_keep_name, __path_recover, __path_recovery_codes, __path_sign_in,
 };
+use super::admin::actions::__path_act;
+use super::admin::views::{__path_audit, __path_overview, __path_reports, __path_restrictions};
 use super::friends::{
     __path_accept_invitation, __path_befriend, __path_friends, __path_invitation, __path_make_link, __path_unfriend,
 };
@@ -45,6 +47,7 @@ use crate::problem::Problem;
         export, delete, ways_to_sign_in, keep_name, sign_in, change_password, recovery_codes, recover, begin_passkey, finish_passkey,
         remove_passkey, begin_passkey_sign_in, finish_passkey_sign_in,
         leaderboards, seasons, player, player_results, match_result,
+        overview, reports, restrictions, audit, act,
         friends, befriend, unfriend, make_link, invitation, accept_invitation
     ),
     components(schemas(Problem)),

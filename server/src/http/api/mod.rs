@@ -2,6 +2,7 @@
 //!
 //! | module | endpoints |
 //! |---|---|
+//! | [`admin`] | `/api/admin/...`, for moderators |
 //! | [`rooms`] | `/api/rooms`, `/api/rooms/{id}` |
 //! | [`quick_play`] | `/api/quickplay` |
 //! | [`leaderboard`] | `/api/leaderboard`, live |
@@ -17,6 +18,7 @@
 //! | [`tagged`], [`cursor`], [`presence`] | none: JSON that is not sent twice, where a page of a list begins, where a player is |
 
 pub(crate) mod accounts;
+pub(crate) mod admin;
 pub(crate) mod cursor;
 pub mod description;
 pub(crate) mod friends;

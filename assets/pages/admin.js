@@ -1,0 +1,178 @@
+// Moderation: rooms and players as they are now, reports, restrictions, and the log of what was done.
+const page = await window.broadside.load("pages/page", "@build@", "pages/admin.js");
+const { ask, beside, busy, by, cannotShow, count, finish, make, note, say, showWho, timeElement, timeOf } = page;
+
+const RENEW_MS = 2000;
+let now = { players: [], rooms: [] };
+let titles = new Map();
+
+const milliseconds = ({ p50, p99 }) => `${(p50 / 1000).toFixed(1)}, ${(p99 / 1000).toFixed(1)}`;
+const act = (action, more) => ask("api/admin/actions", { body: { action, ...more } });
+
+/// A button that does something to `subject`; what it did is said and shown.
+function button(text, subject, done, work, look = "") {
+  const made = make("button", { type: "button", className: `slim ${look}` }, text, make("span", { className: "hidden-text" }, ` ${subject}`));
+  made.addEventListener("click", () => busy(made, by("#failure"), async () => {
+    if ((await work()) === false) return;
+    say(`${subject}: ${done}.`);
+    await renewAll();
+  }));
+  return made;
+}
+
+/// Replaces the children of a list, and keeps the keyboard where it was.
+function replace(place, rows) {
+  const held = place.contains(document.activeElement) ? document.activeElement.textContent : null;
+  place.replaceChildren(...rows);
+  if (held) [...place.querySelectorAll("a, button")].find((element) => element.textContent === held)?.focus();
+}
+
+/// Asks for the reason and the length of something; null if it is called off.
+function sentence(title, what) {
+  const dialog = by("#sentence");
+  by("#sentence-title").textContent = title;
+  by("#what-field").hidden = what !== null;
+  by("#length-field").hidden = what === "kick";
+  by("#do").textContent = { kick: "Remove", ban: "Ban", mute: "Mute" }[what] ?? "Do it";
+  by("#reason").value = "";
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      const minutes = by("#length").value === "" ? null : Number(by("#length").value);
+      resolve(dialog.returnValue === "do" ? { what: what ?? by("#what").value, minutes, reason: by("#reason").value } : null);
+    }, { once: true });
+  });
+}
+
+async function judge(player, what) {
+  const title = { kick: `Remove ${player} from the game`, ban: `Ban ${player}`, mute: `Mute ${player}` }[what] ?? `Ban or mute ${player}`;
+  const given = await sentence(title, what);
+  if (!given) return false;
+  const { minutes, reason } = given;
+  await act(given.what, given.what === "kick" ? { player, reason } : { player, minutes, reason });
+}
+
+function roomRow(room) {
+  const mode = titles.get(room.mode) ?? room.mode;
+  const name = make("th", { scope: "row" }, `${room.id} ${room.name}`, make("small", { className: "quiet" }, ` ${mode}${room.private ? ", private" : ""}`));
+  const cell = (text) => make("td", { className: "right" }, text);
+  const watch = room.watch && make("a", { className: "button slim", href: beside(new URL(room.watch, location.href).search) }, "Watch", make("span", { className: "hidden-text" }, ` room ${room.id}`));
+  const close = room.on_demand && button("Close", `room ${room.id}`, "closed", () => confirm(`Close room ${room.id}? Its players return to the lobby.`) && act("close_room", { room: room.id }));
+  return make(
+    "tr", {}, name, cell(`${room.players} of ${count(room.capacity)}${room.bots ? `, ${room.bots} bots` : ""}${room.spectators ? `, ${room.spectators} watch` : ""}`),
+    cell(milliseconds(room.tick_us)), cell(milliseconds(room.age_us)), cell(room.governor_level), cell(count(room.missed_ticks)),
+    make("td", {}, make("span", { className: "actions" }, watch, close)),
+  );
+}
+
+function playerRow({ name, account, room }) {
+  const where = room === null ? "in the lobby" : `in room ${room}`;
+  const judged = (what, text) => button(text, name, "done", () => judge(name, what));
+  return make(
+    "li", {}, make("span", { className: "name", dir: "auto" }, name, make("small", {}, account ? where : `${where}, without an account`)),
+    make("span", { className: "actions" }, judged("kick", "Remove"), account && judged("mute", "Mute"), account && judged("ban", "Ban")),
+  );
+}
+
+function showPlayers() {
+  const wanted = by("#filter").value.trim().toLowerCase();
+  const players = now.players.filter(({ name }) => name.toLowerCase().includes(wanted)).slice(0, 100);
+  replace(by("#players"), players.map(playerRow));
+  by("#no-players").hidden = players.length > 0;
+}
+
+async function renew() {
+  now = await ask("api/admin");
+  by("#lead").textContent = `${count(now.player_count)} players in ${count(now.rooms.length)} rooms. You are ${now.role}.`;
+  by("#roles").hidden = now.role !== "admin";
+  replace(by("#rooms tbody"), now.rooms.map(roomRow));
+  showPlayers();
+}
+
+function reportRow({ id, reported_s, reporter, subject, body, chat, room, handled_by }) {
+  const handle = !handled_by && button("Handled", `report on ${subject}`, "handled", () => act("handle_report", { report: id }), "primary");
+  return make(
+    "li", {}, make(
+      "span", { className: "name" }, make("span", { dir: "auto" }, subject), make("small", {}, body),
+      make("small", {}, `by ${reporter || "somebody"}, `, timeElement(reported_s), room && `, in ${room}`, handled_by && `, handled by ${handled_by}`),
+      chat.length ? make("details", {}, make("summary", {}, `Chat around it: ${chat.length} lines`), make("ol", {}, ...chat.map((line) => make("li", { dir: "auto" }, line)))) : null,
+    ),
+    make("span", { className: "actions" }, !handled_by && button("Ban or mute", subject, "done", () => judge(subject, null)), handle),
+  );
+}
+
+function restrictionRow({ name, kind, until_s, reason, imposed_by }) {
+  const text = `${kind === "ban" ? "banned" : "muted"} ${until_s ? `until ${timeOf(until_s)}` : "for ever"} by ${imposed_by}${reason ? `: ${reason}` : ""}`;
+  return make(
+    "li", {}, make("span", { className: "name", dir: "auto" }, name, make("small", {}, text)),
+    make("span", { className: "actions" }, button(kind === "ban" ? "Unban" : "Unmute", name, "lifted", () => act(`un${kind}`, { player: name }))),
+  );
+}
+
+const auditRow = ({ acted_s, actor, action, subject, detail }) =>
+  make("tr", {}, make("td", {}, timeElement(acted_s)), make("td", { dir: "auto" }, actor), make("td", {}, action), make("td", { dir: "auto" }, subject), make("td", { className: "fill", dir: "auto" }, detail));
+
+/// A list that comes in pages: `first` replaces what is shown.
+function pages(path, more, take) {
+  let next = null;
+  const load = async (isFirst) => {
+    const found = await ask(`${path}${path.includes("?") ? "&" : "?"}${isFirst || !next ? "" : `before=${next}`}`);
+    next = found.next;
+    more.hidden = !next;
+    take(found, isFirst);
+  };
+  more.onclick = () => busy(more, by("#failure"), () => load(false));
+  return load;
+}
+
+const loadReports = (isFirst) => pages(`api/admin/reports?all=${by("#all-reports").checked}`, by("#more-reports"), ({ reports }, isFirst) => {
+  if (isFirst) replace(by("#reports"), reports.map(reportRow));
+  else by("#reports").append(...reports.map(reportRow));
+  by("#no-reports").hidden = by("#reports").children.length > 0;
+})(isFirst);
+
+const loadAudit = pages("api/admin/audit", by("#more-audit"), ({ entries }, isFirst) => {
+  if (isFirst) by("#audit tbody").replaceChildren();
+  by("#audit tbody").append(...entries.map(auditRow));
+});
+
+async function loadRestrictions() {
+  const { restrictions } = await ask("api/admin/restrictions");
+  replace(by("#restrictions"), restrictions.map(restrictionRow));
+  by("#no-restrictions").hidden = restrictions.length > 0;
+}
+
+async function renewAll() {
+  await Promise.all([renew(), loadReports(true), loadAudit(true), loadRestrictions()]);
+  finish("ready", { players: now.players.map(({ name }) => name), rooms: now.rooms.map(({ id }) => id), reports: by("#reports").children.length, audit: by("#audit tbody").rows.length });
+}
+
+function onSubmit(form, text, work) {
+  by(form).addEventListener("submit", (event) => {
+    event.preventDefault();
+    busy(by(`${form} button`), by("#done"), async () => {
+      if ((await work()) === false) return;
+      by(form).reset();
+      note(by("#done"), text, "success");
+      await renewAll();
+    });
+  });
+}
+
+onSubmit("#announce", "Announced.", () => act("announce", { text: by("#text").value }));
+onSubmit("#by-name", "Done.", () => judge(by("#ban-name").value.trim(), null));
+onSubmit("#role", "Appointed.", () => act("set_role", { player: by("#role-name").value.trim(), role: by("#role-role").value }));
+by("#filter").addEventListener("input", showPlayers);
+by("#all-reports").addEventListener("change", () => busy(by("#all-reports"), by("#failure"), () => loadReports(true)));
+
+try {
+  const [modes, account] = await Promise.all([page.modes(), page.whoAmI()]);
+  titles = new Map(modes.map(({ name, title }) => [name, title]));
+  showWho(account);
+  await renewAll();
+  by("#content").hidden = false;
+  setInterval(() => document.hidden || by("#sentence").open || renew().catch(() => {}), RENEW_MS);
+} catch (wrong) {
+  cannotShow(wrong);
+}
