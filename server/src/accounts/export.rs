@@ -33,6 +33,8 @@ pub(crate) struct Export {
     /// Browsers that are signed in.
     browsers: Vec<ExportedBrowser>,
     friends: Vec<ExportedFriend>,
+    /// The link by which others become friends; null without one.
+    friend_link: Option<ExportedLink>,
     /// Numbers of the accounts that are muted.
     mutes: Vec<String>,
     restrictions: Vec<RestrictionView>,
@@ -74,6 +76,12 @@ struct ExportedFriend {
     friendship: &'static str,
     /// Since when they are friends.
     since_s: Option<i64>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ExportedLink {
+    code: String,
+    expires_s: i64,
 }
 
 /// What a moderator imposed.
@@ -174,7 +182,7 @@ impl Accounts {
             matches: rating.matches,
         });
         Ok(Export {
-            id: hex(&id.0),
+            id: id.to_string(),
             name: account.name.clone(),
             keeps_name: account.keeps_name,
             role: account.role.name(),
@@ -188,7 +196,8 @@ impl Accounts {
             recovery_codes_left: store.recovery_codes_left(id).await?,
             browsers: browsers.collect(),
             friends: store.friends(id).await?.into_iter().map(friend).collect(),
-            mutes: store.mutes(id).await?.into_iter().map(|(AccountId(muted), _)| hex(&muted)).collect(),
+            friend_link: store.friend_link(id, now_us()).await?.map(link),
+            mutes: store.mutes(id).await?.into_iter().map(|(muted, _)| muted.to_string()).collect(),
             restrictions: self.restrictions(id).await?,
             reports: reports.collect(),
             ratings: ratings.collect(),
@@ -257,7 +266,11 @@ fn friend(friend: broadside_store::friends::Friend) -> ExportedFriend {
         Friendship::Since(since_us) => ("friend", Some(since_us)),
     };
     let broadside_store::friends::Friend { account: Account { id, name, .. }, .. } = friend;
-    ExportedFriend { id: hex(&id.0), name, friendship, since_s: since_us.map(seconds) }
+    ExportedFriend { id: id.to_string(), name, friendship, since_s: since_us.map(seconds) }
+}
+
+fn link(link: broadside_store::friends::FriendLink) -> ExportedLink {
+    ExportedLink { code: link.code, expires_s: seconds(link.expires_us) }
 }
 
 fn totals(sums: Totals) -> ExportedTotals {

@@ -143,12 +143,13 @@ impl Accounts {
         Ok(codes.iter().map(RecoveryCode::text).collect())
     }
 
-    /// Signs every browser of an account out, this one included. Returns how many.
+    /// Signs every browser of an account out, this one included.
     ///
     /// # Errors
     /// The database does not answer.
-    pub(crate) async fn sign_out_everywhere(&self, account: AccountId) -> Result<u64, AccountError> {
-        Ok(self.store.sign_out_everywhere(account, None).await?)
+    pub(crate) async fn sign_out_everywhere(&self, account: AccountId) -> Result<(), AccountError> {
+        self.store.sign_out_everywhere(account, None).await?;
+        Ok(())
     }
 
     /// Deletes an account.

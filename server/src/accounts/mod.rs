@@ -34,7 +34,7 @@ use broadside_store::Store;
 use broadside_store::accounts::{Account, AccountId, SignIn};
 
 use crate::limits::rates::{AddressRates, Rate, Rates};
-use crate::metrics::labels::AddressLimit;
+use crate::metrics::labels::{AddressLimit, SignInResult};
 use crate::rooms::context::ServerContext;
 use crate::store::now_us;
 use passkeys::Passkeys;
@@ -74,7 +74,7 @@ impl Accounts {
             credentials: AddressRates::new(Rate::CREDENTIALS),
             wrong_passwords: Rates::new(Rate::WRONG_PASSWORDS),
             renames: Rates::new(Rate::RENAMES),
-            passwords: Passwords::new(),
+            passwords: Passwords::new(context.metrics.sign_ins.of(SignInResult::Busy).clone()),
             passkeys: Passkeys::new(),
             #[cfg(feature = "oidc")]
             provider: None,
@@ -122,6 +122,10 @@ impl Accounts {
     /// The database does not answer.
     pub(crate) async fn sign_out(&self, secret_hash: SecretHash) -> Result<(), AccountError> {
         Ok(self.store.sign_out(secret_hash).await?)
+    }
+
+    fn count(&self, result: SignInResult) {
+        self.context.metrics.sign_ins.of(result).inc();
     }
 
     /// Counts one more use by an address.

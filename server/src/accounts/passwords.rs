@@ -8,6 +8,7 @@ use std::sync::Arc;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use broadside_shared::protocol::name::Name;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
 
@@ -44,6 +45,8 @@ pub(crate) struct Passwords {
     admitted: Arc<Semaphore>,
     /// One permit for each that runs.
     running: Arc<Semaphore>,
+    /// How many were refused.
+    refused: Counter,
 }
 
 impl Password {
@@ -148,13 +151,14 @@ fn unspelled(c: char) -> char {
 
 impl Passwords {
     /// As many at a time as half the cores, at most [`RUNNING_MAX`].
-    pub(crate) fn new() -> Passwords {
+    pub(crate) fn new(refused: Counter) -> Passwords {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Passwords::with((cores / 2).clamp(1, RUNNING_MAX), WAITING_MAX)
+        Passwords::with((cores / 2).clamp(1, RUNNING_MAX), WAITING_MAX, refused)
     }
 
-    fn with(running: usize, waiting: usize) -> Passwords {
-        Passwords { admitted: Arc::new(Semaphore::new(running + waiting)), running: Arc::new(Semaphore::new(running)) }
+    fn with(running: usize, waiting: usize, refused: Counter) -> Passwords {
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        Passwords { admitted: semaphore(running + waiting), running: semaphore(running), refused }
     }
 
     /// The hash of a password, in the PHC string format.
@@ -186,7 +190,10 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AccountError> {
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| AccountError::Busy(BUSY_S))?;
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| {
+            self.refused.inc();
+            AccountError::Busy(BUSY_S)
+        })?;
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| AccountError::Failed)?;
         // The permits end with the work, which goes on when its request is given up.
         let hashed = tokio::task::spawn_blocking(move || {
@@ -258,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_is_known_again_however_its_letters_are_composed() {
-        let passwords = Passwords::with(1, 4);
+        let passwords = Passwords::with(1, 4, Counter::default());
         let entered = |text| Password::entered(text).expect("long enough");
         let hash = passwords.hash(entered("pi\u{f1}ata night")).await.expect("hashed");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
@@ -284,7 +291,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn beyond_the_queue_hashes_are_refused_and_never_more_than_its_share_run() {
-        let passwords = Passwords::with(1, 2);
+        let passwords = Passwords::with(1, 2, Counter::default());
         let (end, ended) = std::sync::mpsc::channel::<()>();
         let blocked = passwords.run(move || ended.recv());
         let waiting = [(); 2].map(|()| passwords.run(|| ()));
@@ -294,7 +301,7 @@ mod tests {
         };
         let more = async {
             assert_eq!(passwords.run(|| ()).await, Err(AccountError::Busy(BUSY_S)));
-            assert_eq!(passwords.running.available_permits(), 0);
+            assert_eq!((passwords.running.available_permits(), passwords.refused.get()), (0, 1));
             end.send(()).expect("it waits");
         };
         let ((blocked, first, second), ()) = tokio::join!(all, more);

@@ -14,7 +14,7 @@ use super::recovery::RecoveryCode;
 use super::secrets::{BrowserSecret, SecretHash};
 use super::{AccountError, Accounts, sign_in};
 use crate::lobby::names::{FitName, Looks};
-use crate::metrics::labels::AddressLimit;
+use crate::metrics::labels::{AddressLimit, SignInResult};
 use crate::store::now_us;
 
 /// Whose wrong passwords are counted together: a name, by how it looks, or an account.
@@ -139,7 +139,10 @@ impl Accounts {
         let (secret, now_us) = (BrowserSecret::make(), now_us());
         let renewal = Renewal { replaces, sign_in: sign_in(&secret, now_us) };
         match self.store.sign_in(account, renewal, now_us).await {
-            Ok(()) => Ok(secret),
+            Ok(()) => {
+                self.count(SignInResult::SignedIn);
+                Ok(secret)
+            }
             // It was deleted in between.
             Err(StoreError::Conflict(_)) => Err(AccountError::WrongCredentials),
             Err(error) => Err(error.into()),
@@ -164,6 +167,9 @@ impl Accounts {
         let (secret, now_us) = (BrowserSecret::make(), now_us());
         let renewal = Renewal { replaces, sign_in: sign_in(&secret, now_us) };
         let recovered = self.store.recover(code.hash(), &hash, renewal, now_us).await?;
+        if recovered.is_some() {
+            self.count(SignInResult::SignedIn);
+        }
         recovered.map(|_| (owner, secret)).ok_or(AccountError::WrongCode)
     }
 
@@ -182,12 +188,14 @@ impl Accounts {
         for (at, key) in keys.iter().enumerate() {
             if let Err(wait_s) = self.wrong_passwords.take(*key, 1, now) {
                 give_back(&keys[..at]);
+                self.count(SignInResult::TooFast);
                 return Err(AccountError::TooFast(wait_s));
             }
         }
         let found = attempt.await;
-        if !matches!(found, Ok(None)) {
-            give_back(keys);
+        match found {
+            Ok(None) => self.count(SignInResult::Wrong),
+            Ok(Some(_)) | Err(_) => give_back(keys),
         }
         found
     }

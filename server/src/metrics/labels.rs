@@ -131,6 +131,20 @@ label! {
 }
 
 label! {
+    /// Result of an attempt to sign in, to confirm or to recover.
+    SignInResult = "result" {
+        /// A browser is signed in.
+        SignedIn = "signed_in",
+        /// The password was wrong.
+        Wrong = "wrong",
+        /// Refused after too many wrong passwords.
+        TooFast = "too_fast",
+        /// Refused because too many passwords waited to be hashed.
+        Busy = "busy",
+    }
+}
+
+label! {
     /// The limit that an address exceeded.
     AddressLimit = "limit" {
         /// Open connections.

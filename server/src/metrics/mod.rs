@@ -27,7 +27,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
 use crate::store::StoreHealth;
-use labels::{AddressLimit, ByteClass, Closed, Direction, JoinResult, PerLabel, TickPhase};
+use labels::{AddressLimit, ByteClass, Closed, Direction, JoinResult, PerLabel, SignInResult, TickPhase};
 
 /// Media type of [`Metrics::encode`].
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -96,6 +96,8 @@ pub struct Metrics {
     pub shard_failures: Counter,
     /// Refusals because an address exceeded a limit.
     pub address_refusals: PerLabel<AddressLimit, Counter>,
+    /// Attempts to sign in, to confirm or to recover.
+    pub sign_ins: PerLabel<SignInResult, Counter>,
     /// HTTP responses refused because too many bytes of responses were in flight.
     pub answers_refused: Counter,
     /// Write system calls on WebSockets.
@@ -165,6 +167,7 @@ impl Metrics {
             bot_failures: Counter::default(),
             shard_failures: Counter::default(),
             address_refusals: PerLabel::new(Counter::default),
+            sign_ins: PerLabel::new(Counter::default),
             answers_refused: Counter::default(),
             socket_writes: Counter::default(),
             socket_reads: Counter::default(),
@@ -263,6 +266,8 @@ impl Metrics {
         add(to, "shard_failures", "Shard failures", &self.shard_failures);
         let addresses = "Refusals because an address exceeded a limit, by limit";
         add(to, "address_refusals", addresses, self.address_refusals.family());
+        let sign_ins = "Attempts to sign in, to confirm or to recover, by result";
+        add(to, "sign_ins", sign_ins, self.sign_ins.family());
         let answers = "HTTP responses refused because too many bytes of responses were in flight";
         add(to, "answers_refused", answers, &self.answers_refused);
         add(to, "socket_writes", "Write system calls on WebSockets", &self.socket_writes);

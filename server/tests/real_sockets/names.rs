@@ -9,7 +9,7 @@ use broadside_shared::toy::Push;
 use crate::scene::{Puppet, Server, ask, bare, greet, hear, say, seat_of, within};
 
 /// Sets a name; returns the outcome, and the name assigned instead, if any.
-async fn call(socket: &mut Socket, name: &str) -> (Outcome, Option<String>) {
+pub(crate) async fn call(socket: &mut Socket, name: &str) -> (Outcome, Option<String>) {
     let ask = |id, request| ClientMsg::Request { id, request };
     say(socket, &ask(1, Request::SetName { name: name.to_owned() })).await;
     // The notice comes after the reply, and before the reply to the next request.

@@ -76,7 +76,7 @@ pub(crate) async fn guest(store: &Store, number: u8) -> Account {
 }
 
 /// What signs a browser in with another secret.
-pub fn renewal(replaces: Option<u8>, secret: u8) -> Renewal {
+pub(crate) fn renewal(replaces: Option<u8>, secret: u8) -> Renewal {
     let sign_in = SignIn { secret_hash: [secret; 32], expires_us: NOON_US + DAY_US };
     Renewal { replaces: replaces.map(|secret| [secret; 32]), sign_in }
 }

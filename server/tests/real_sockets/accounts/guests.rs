@@ -13,7 +13,7 @@ async fn a_guest_keeps_its_account_until_it_signs_out() {
     let first = ann.post("/api/account/token", &json!({})).await;
     assert_eq!((first.status, first.header("cache-control")), (200, "no-store"), "{}", first.text());
     let first = first.json();
-    assert_eq!((&first["expires_in_s"], &first["account"]["keeps_name"]), (&json!(60), &json!(false)));
+    assert_eq!((&first["expires_in_s"], &first["account"]["keeps_name"]), (&json!(300), &json!(false)));
     assert!(first["token"].as_str().is_some_and(|token| !token.is_empty()), "{first}");
     assert_eq!(ann.account().await, first["account"], "the same account again");
     assert_eq!(ann.get("/api/account").await.json()["id"], first["account"]["id"]);

@@ -6,6 +6,7 @@
 //! | [`guests`] | guests get an account, limits, a database that is gone |
 //! | [`sites`] | pages of other sites change nothing |
 //! | [`passwords`] | names with passwords, recovery, export, deletion, guessing |
+//! | [`play`] | an account in the game: its name, and the end of its games |
 //! | [`authenticator`] | fixture: an authenticator in software |
 //! | [`passkeys`] | passkeys, and what is refused of them |
 //! | `test_provider` | fixture: an OpenID Connect provider |
@@ -16,6 +17,7 @@ pub(crate) mod browser;
 mod guests;
 mod passkeys;
 mod passwords;
+mod play;
 #[cfg(feature = "oidc")]
 mod provider;
 mod sites;

@@ -1,5 +1,6 @@
 //! Names with passwords, recovery codes, and who guesses at them.
 
+use broadside_server::metrics::labels::SignInResult;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -128,6 +129,8 @@ async fn a_guessing_storm_on_a_name_is_slowed_and_its_owner_stays_signed_in() {
         assert_eq!(statuses[10..], [429; 2], "{name}: the same whether there is such an account");
     }
     assert_eq!(sign_in(&Browser::new(&server), "Ann", PASSWORD).await.0, 429, "also the right one");
+    let count = |result| server.metrics().sign_ins.of(result).get();
+    assert_eq!((count(SignInResult::Wrong), count(SignInResult::TooFast)), (20, 5));
     assert_eq!(ann.get("/api/account").await.status, 200);
     let change = json!({ "current": PASSWORD, "new": OTHER }).to_string();
     assert_eq!(ann.ask("PUT", "/api/account/password", &change).await.status, 200, "its owner goes on");

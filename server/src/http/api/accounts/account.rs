@@ -9,13 +9,14 @@ use axum::http::header::{CONTENT_DISPOSITION, HOST};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
+use broadside_shared::protocol::close::CloseCode;
 use broadside_store::accounts::Account;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::{Body, uncached};
 use super::browser::{Browser, SignedIn};
-use super::{BodyRefused, ChangeRefused, ConfirmRequest, forgetting, keeping};
+use super::{BodyRefused, ChangeRefused, ConfirmRequest, forgetting, keeping, reserve_name};
 use crate::accounts::AccountError;
 use crate::accounts::export::{Export, RestrictionView, ResultCursor, hex};
 use crate::accounts::manage::WaysIn;
@@ -23,12 +24,10 @@ use crate::accounts::passwords::{PASSWORD_MAX, PASSWORD_MIN};
 use crate::accounts::sign_in::OwnName;
 use crate::app::App;
 use crate::host::is_name_of;
+use crate::lobby::account_tokens::ACCOUNT_TOKEN_S;
 use crate::moderation;
 use crate::origin::split;
 use crate::problem::{Problem, problem};
-
-/// How long a token for the WebSocket is valid, in seconds.
-const TOKEN_S: u32 = 60;
 
 /// An account, in short.
 #[derive(Debug, Serialize, ToSchema)]
@@ -51,7 +50,7 @@ pub(crate) struct TokenView {
     /// To be sent in the hello of the WebSocket.
     token: String,
     /// Seconds until the token expires.
-    expires_in_s: u32,
+    expires_in_s: u64,
     /// The account that it stands for.
     account: AccountSummary,
 }
@@ -125,7 +124,7 @@ pub(crate) struct ExportQuery {
 impl AccountSummary {
     pub(super) fn of(account: &Account) -> AccountSummary {
         AccountSummary {
-            id: hex(&account.id.0),
+            id: account.id.to_string(),
             name: account.name.clone(),
             keeps_name: account.keeps_name,
             role: account.role.name(),
@@ -150,7 +149,7 @@ impl AccountSummary {
 pub(crate) async fn token<G: Game>(State(app): State<Arc<App<G>>>, browser: Browser) -> Response {
     let granted = |account: &Account| {
         let token = app.lobby.account_tokens.sign(account.id, app.lobby.context.clock.unix_s()).to_text();
-        uncached(Json(TokenView { token, expires_in_s: TOKEN_S, account: AccountSummary::of(account) }))
+        uncached(Json(TokenView { token, expires_in_s: ACCOUNT_TOKEN_S, account: AccountSummary::of(account) }))
     };
     match browser.clone().signed_in(&app).await {
         Ok(Some(signed_in)) => match moderation::load_mutes(&app, signed_in.account.id).await {
@@ -248,7 +247,10 @@ pub(crate) async fn rename<G: Game>(
         Ok::<_, AccountError>(Account { name: name.name.to_string(), ..account.clone() })
     };
     match renamed.await {
-        Ok(account) => uncached(Json(AccountSummary::of(&account))),
+        Ok(account) => {
+            reserve_name(&app, &account);
+            uncached(Json(AccountSummary::of(&account)))
+        }
         Err(refused) => refused.into_response(),
     }
 }
@@ -273,7 +275,7 @@ pub(crate) async fn sign_out<G: Game>(State(app): State<Arc<App<G>>>, browser: B
     forgetting(&browser, StatusCode::NO_CONTENT)
 }
 
-/// Signs every browser of the account out, this one included.
+/// Signs every browser of the account out, this one included, and ends its games.
 #[utoipa::path(
     post,
     path = "/api/account/sign-out-everywhere",
@@ -284,7 +286,10 @@ pub(crate) async fn sign_out_everywhere<G: Game>(
     SignedIn { account, browser, .. }: SignedIn,
 ) -> Response {
     match app.accounts.sign_out_everywhere(account.id).await {
-        Ok(_) => forgetting(&browser, StatusCode::NO_CONTENT),
+        Ok(()) => {
+            app.lobby.kick_account(account.id, CloseCode::Normal);
+            forgetting(&browser, StatusCode::NO_CONTENT)
+        }
         Err(refused) => refused.into_response(),
     }
 }
@@ -323,7 +328,7 @@ pub(crate) async fn export<G: Game>(
     }
 }
 
-/// Deletes the account with everything that belongs to it. Results stay, without a name.
+/// Deletes the account with everything that belongs to it, and ends its games. Results stay, without a name.
 #[utoipa::path(
     delete,
     path = "/api/account",
@@ -336,7 +341,11 @@ pub(crate) async fn delete<G: Game>(
     Body(ConfirmRequest { password }): Body<ConfirmRequest>,
 ) -> Response {
     match app.accounts.delete((&account, secret_hash), password.as_deref(), browser.address).await {
-        Ok(()) => forgetting(&browser, StatusCode::NO_CONTENT),
+        Ok(()) => {
+            app.lobby.sessions.reserved.release(account.id);
+            app.lobby.kick_account(account.id, CloseCode::Normal);
+            forgetting(&browser, StatusCode::NO_CONTENT)
+        }
         Err(refused) => refused.into_response(),
     }
 }

@@ -25,6 +25,8 @@ use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use broadside_shared::game::Game;
+use broadside_shared::protocol::name::Name;
+use broadside_store::accounts::Account;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -130,6 +132,15 @@ enum ChangeRefused {
 pub(crate) struct ConfirmRequest {
     /// The account's password; not needed by a guest, and for five minutes after signing in.
     password: Option<String>,
+}
+
+/// Nobody else is given the account's name from now on, or one that looks like it. Whoever carries it at the moment keeps it for this stay.
+fn reserve_name<G: Game>(app: &App<G>, account: &Account) {
+    let claimed = Name::new(&account.name).map(|name| app.lobby.sessions.reserved.claim(account.id, &name));
+    if account.keeps_name && !matches!(claimed, Ok(Ok(()))) {
+        // Another server of this database gave the name away, or the rules for names have changed.
+        tracing::warn!(account = %account.id, name = account.name, "the name of this account is not reserved");
+    }
 }
 
 /// Makes the browser forget its secret.

@@ -16,7 +16,7 @@ use super::super::{Body, uncached};
 use super::account::AccountSummary;
 use super::browser::{Browser, SignedIn};
 use super::password::entered;
-use super::{BodyRefused, ChangeRefused, ConfirmRequest, keeping};
+use super::{BodyRefused, ChangeRefused, ConfirmRequest};
 use crate::accounts::AccountError;
 use crate::accounts::export::unhex;
 use crate::accounts::passkeys::{Begun, Site};
@@ -128,13 +128,8 @@ pub(crate) async fn finish_passkey<G: Game>(
     Body(PasskeyMade { ceremony, credential, label }): Body<PasskeyMade>,
 ) -> Response {
     match app.accounts.finish_passkey((account, secret_hash), (&ceremony, &credential), &label).await {
-        Ok((account, secret)) => {
-            let response = uncached(Json(AccountSummary::of(&account)));
-            secret.map_or_else(
-                || response,
-                |secret| keeping(&browser, &secret, uncached(Json(AccountSummary::of(&account)))),
-            )
-        }
+        Ok((account, Some(secret))) => entered(&app, &browser, Ok((account, secret))),
+        Ok((account, None)) => uncached(Json(AccountSummary::of(&account))),
         Err(refused) => refused.into_response(),
     }
 }
@@ -208,5 +203,5 @@ pub(crate) async fn finish_passkey_sign_in<G: Game>(
     Body(PasskeyAnswer { ceremony, credential }): Body<PasskeyAnswer>,
 ) -> Response {
     let answer = (ceremony.as_str(), &credential);
-    entered(&browser, app.accounts.finish_passkey_sign_in(answer, browser.secret_hash).await)
+    entered(&app, &browser, app.accounts.finish_passkey_sign_in(answer, browser.secret_hash).await)
 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
+use broadside_shared::protocol::close::CloseCode;
 use broadside_store::accounts::Account;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,7 +14,7 @@ use utoipa::ToSchema;
 use super::super::{Body, uncached};
 use super::account::AccountSummary;
 use super::browser::{Browser, SignedIn};
-use super::{BodyRefused, ChangeRefused, ConfirmRequest, keeping};
+use super::{BodyRefused, ChangeRefused, ConfirmRequest, keeping, reserve_name};
 use crate::accounts::AccountError;
 use crate::accounts::secrets::BrowserSecret;
 use crate::accounts::sign_in::OwnName;
@@ -88,7 +89,7 @@ pub(crate) async fn keep_name<G: Game>(
         let secret = app.accounts.keep_name((&account, secret_hash), &name, &password, browser.address).await?;
         Ok((Account { name: name.name.to_string(), keeps_name: true, ..account }, secret))
     };
-    entered(&browser, kept.await)
+    entered(&app, &browser, kept.await)
 }
 
 /// Signs the browser in by name and password.
@@ -109,7 +110,7 @@ pub(crate) async fn sign_in<G: Game>(
     browser: Browser,
     Body(SignInRequest { name, password }): Body<SignInRequest>,
 ) -> Response {
-    entered(&browser, app.accounts.sign_in((&name, &password), browser.secret_hash, browser.address).await)
+    entered(&app, &browser, app.accounts.sign_in((&name, &password), browser.secret_hash, browser.address).await)
 }
 
 /// Sets the account's password, and signs every other browser out.
@@ -132,7 +133,7 @@ pub(crate) async fn change_password<G: Game>(
 ) -> Response {
     let passwords = (current.as_deref(), new.as_str());
     let changed = app.accounts.change_password((&account, secret_hash), passwords, browser.address).await;
-    entered(&browser, changed.map(|secret| (account, secret)))
+    entered(&app, &browser, changed.map(|secret| (account, secret)))
 }
 
 /// Makes ten new recovery codes in place of the former ones.
@@ -159,7 +160,8 @@ pub(crate) async fn recovery_codes<G: Game>(
     }
 }
 
-/// Sets a new password by a recovery code, which is used up, and signs this browser in and every other one out.
+/// Sets a new password by a recovery code, which is used up, signs this browser in and every other one out, and ends the account's
+/// games.
 #[utoipa::path(
     post,
     path = "/api/account/recover",
@@ -178,13 +180,25 @@ pub(crate) async fn recover<G: Game>(
     browser: Browser,
     Body(RecoverRequest { code, password }): Body<RecoverRequest>,
 ) -> Response {
-    entered(&browser, app.accounts.recover((&code, &password), browser.secret_hash, browser.address).await)
+    let recovered = app.accounts.recover((&code, &password), browser.secret_hash, browser.address).await;
+    if let Ok((account, _)) = &recovered {
+        // Who made this necessary may be playing under the name.
+        app.lobby.kick_account(account.id, CloseCode::Normal);
+    }
+    entered(&app, &browser, recovered)
 }
 
 /// The account that the browser is signed in to from now on, with its new cookie.
-pub(super) fn entered(browser: &Browser, entered: Result<(Account, BrowserSecret), AccountError>) -> Response {
+pub(super) fn entered<G: Game>(
+    app: &App<G>,
+    browser: &Browser,
+    entered: Result<(Account, BrowserSecret), AccountError>,
+) -> Response {
     match entered {
-        Ok((account, secret)) => keeping(browser, &secret, uncached(Json(AccountSummary::of(&account)))),
+        Ok((account, secret)) => {
+            reserve_name(app, &account);
+            keeping(browser, &secret, uncached(Json(AccountSummary::of(&account))))
+        }
         Err(refused) => refused.into_response(),
     }
 }

@@ -16,7 +16,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::{Body, uncached};
 use super::account::AccountSummary;
 use super::browser::{Browser, SignedIn};
-use super::{BodyRefused, ChangeRefused, keeping};
+use super::password::entered;
+use super::{BodyRefused, ChangeRefused};
 use crate::accounts::AccountError;
 use crate::accounts::provider::{Answer, Intent};
 use crate::app::App;
@@ -169,12 +170,12 @@ pub(crate) async fn finish_flow<G: Game>(
     };
     match app.accounts.finish_flow(cookie, intent, browser.secret_hash, browser.address).await {
         Ok((account, secret)) => {
-            let mut response = uncached(Json(AccountSummary::of(&account)));
+            let mut response = match secret {
+                Some(secret) => entered(&app, &browser, Ok((account, secret))),
+                None => uncached(Json(AccountSummary::of(&account))),
+            };
             response.headers_mut().append(SET_COOKIE, browser.cookies.forget_flow());
-            match secret {
-                Some(secret) => keeping(&browser, &secret, response),
-                None => response,
-            }
+            response
         }
         Err(refused) => refused.into_response(),
     }
