@@ -13,7 +13,7 @@ use crate::players::{assert_refused, now_us, reached, record};
 use crate::scene::{Puppet, Server, look_until};
 
 /// A browser that is signed in to an account that keeps a name, which must look like nothing but its own small letters.
-async fn keeper<'a>(server: &'a Server, name: &str) -> (Browser<'a>, Account) {
+pub(crate) async fn keeper<'a>(server: &'a Server, name: &str) -> (Browser<'a>, Account) {
     let browser = Browser::new(server);
     let id = browser.account().await["id"].as_str().and_then(|id| u128::from_str_radix(id, 16).ok()).expect("an id");
     let id = AccountId(id.to_be_bytes());

@@ -7,6 +7,7 @@
 //! | [`slow`] | clients that do not read |
 //! | [`handshake`] | the WebSocket handshake: accepted, refused, recorded |
 //! | [`frames`] | the cases of a conformance suite, and the responses |
+//! | [`admin`] | moderation |
 //! | [`closing`] | every close code that a client can cause, and shutdown |
 //! | [`doors`] | checks of every request, and headers of every response |
 //! | [`api`] | rooms over HTTP, and joins that refer to them |
@@ -26,6 +27,7 @@
 //! something time to happen: it waits for what it expects, with a timeout far beyond what a busy machine needs.
 
 mod accounts;
+mod admin;
 mod api;
 mod assets;
 mod bots;
