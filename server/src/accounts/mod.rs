@@ -67,6 +67,7 @@ pub struct Accounts {
 impl Accounts {
     /// The accounts in this database.
     pub(crate) fn new(store: Store, context: ServerContext) -> Accounts {
+        let refused = context.metrics.sign_ins.of(SignInResult::Busy).clone();
         Accounts {
             store,
             context,
@@ -74,7 +75,7 @@ impl Accounts {
             credentials: AddressRates::new(Rate::CREDENTIALS),
             wrong_passwords: Rates::new(Rate::WRONG_PASSWORDS),
             renames: Rates::new(Rate::RENAMES),
-            passwords: Passwords::new(context.metrics.sign_ins.of(SignInResult::Busy).clone()),
+            passwords: Passwords::new(refused),
             passkeys: Passkeys::new(),
             #[cfg(feature = "oidc")]
             provider: None,
