@@ -244,3 +244,30 @@ async fn a_storm_of_sign_ins_is_bounded_and_the_rest_is_told_when_to_come_back()
     assert!(answers.iter().all(|(status, wait)| (*status == 503) == (wait == "3")), "{answers:?}");
     server.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_want_a_name_or_use_a_code_at_once_one_succeeds() {
+    let server = Server::start().await;
+    let browsers: Vec<Browser<'_>> = (0..6).map(|_| Browser::new(&server)).collect();
+    for browser in &browsers {
+        browser.account().await;
+    }
+    let counted = |statuses: Vec<u16>, wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
+    let keep = json!({ "name": "Ann", "password": PASSWORD });
+    let statuses =
+        join_all(browsers.iter().map(async |ann| ann.post("/api/account/keep-name", &keep).await.status)).await;
+    assert_eq!((counted(statuses.clone(), 200), counted(statuses, 409)), (1, 5));
+    let mut codes = Vec::new();
+    for browser in &browsers {
+        let made = browser.post("/api/account/recovery-codes", &json!({})).await;
+        if made.status == 200 {
+            codes.push(made.json()["codes"][0].clone());
+        }
+    }
+    assert_eq!(codes.len(), 1, "the one who got the name");
+    let recover = json!({ "code": codes[0], "password": OTHER });
+    let statuses =
+        join_all(browsers.iter().map(async |ann| ann.post("/api/account/recover", &recover).await.status)).await;
+    assert_eq!((counted(statuses.clone(), 200), counted(statuses, 401)), (1, 5));
+    server.end().await;
+}
