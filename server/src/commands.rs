@@ -7,7 +7,7 @@ use broadside_cli::REFUSED;
 use broadside_shared::protocol::name::Name;
 use broadside_store::accounts::{Account, Role};
 use broadside_store::moderation::AuditEntry;
-use broadside_store::{Location, OpenError, Store, new_id};
+use broadside_store::{Location, Store, new_id};
 use clap::{Subcommand, ValueEnum};
 
 use crate::config::{Config, DataFolder};
@@ -102,11 +102,11 @@ impl Command {
     async fn carry_out(self, config: &Config) -> Result<String, String> {
         match self {
             Command::Backup { data, file } => {
-                broadside_store::backup(&data, &file).await.map_err(said)?;
+                broadside_store::backup(&data, &file).await.map_err(|error| error.to_string())?;
                 Ok(format!("wrote {}", file.display()))
             }
             Command::Restore { data, file } => {
-                broadside_store::restore(&data, &file).await.map_err(said)?;
+                broadside_store::restore(&data, &file).await.map_err(|error| error.to_string())?;
                 Ok(format!("{} has the database of {}", data.display(), file.display()))
             }
             Command::Copy { from, to } => copy(&from, &to).await,
@@ -115,17 +115,13 @@ impl Command {
     }
 }
 
-fn said(error: OpenError) -> String {
-    error.to_string()
-}
-
 async fn copy(from: &str, to: &str) -> Result<String, String> {
     let location = |text: &str| match text.contains("://") {
         true => Location::Postgres(text.to_owned()),
         false => Location::Folder(text.into()),
     };
     let source = Store::open_beside(&location(from)).await.map_err(|error| format!("--from {error}"))?;
-    let target = Store::open(&location(to)).await.map_err(said)?;
+    let target = Store::open(&location(to)).await.map_err(|error| error.to_string())?;
     let copied = target.copy_from(&source).await.map_err(|error| error.to_string())?;
     target.close().await;
     source.close().await;
@@ -137,7 +133,7 @@ async fn admin(action: Admin, config: &Config) -> Result<String, String> {
     if config.database.is_none() && config.data == DataFolder::Memory {
         return Err("--data memory keeps no accounts; name the --data folder or the --database of a server".to_owned());
     }
-    let store = Store::open_beside(&config.location()).await.map_err(said)?;
+    let store = Store::open_beside(&config.location()).await.map_err(|error| error.to_string())?;
     let said = match action {
         Admin::Grant { name, role: StaffRole::Moderator } => appoint(&store, &name, Role::Moderator).await?,
         Admin::Grant { name, role: StaffRole::Admin } => appoint(&store, &name, Role::Admin).await?,

@@ -77,7 +77,7 @@ async fn check(store: Store, is_up: Arc<AtomicBool>) {
         match answer {
             Ok(()) if !was_up => tracing::info!("the database answers again"),
             Err(error) if was_up => {
-                tracing::error!(%error, "the database is down: results wait, and accounts cannot be used")
+                tracing::error!(%error, "the database is down: results wait, and accounts cannot be used");
             }
             Ok(()) | Err(_) => {}
         }

@@ -315,8 +315,8 @@ impl Delivery {
         let mut retry = RETRY[0];
         loop {
             let delivered = match &self.folder {
-                Some(folder) => self.from_disk(folder, &store, season).await,
-                None => self.from_memory(&store, season).await,
+                Some(folder) => self.deliver_disk(folder, &store, season).await,
+                None => self.deliver_memory(&store, season).await,
             };
             let failed_before = self.shared.database_fails.swap(delivered.is_err(), Ordering::Relaxed);
             match delivered {
@@ -368,7 +368,7 @@ impl Delivery {
     }
 
     /// Delivers a batch from memory. Returns whether there was one.
-    async fn from_memory(&self, store: &Store, season: Season) -> Result<bool, StoreError> {
+    async fn deliver_memory(&self, store: &Store, season: Season) -> Result<bool, StoreError> {
         let batch: Vec<MatchRecord> = self.shared.waiting().records.iter().take(64).cloned().collect();
         if batch.is_empty() {
             return Ok(false);
@@ -382,7 +382,7 @@ impl Delivery {
     }
 
     /// Delivers a batch from the oldest segment. Returns whether there was one.
-    async fn from_disk(&self, folder: &Path, store: &Store, season: Season) -> Result<bool, StoreError> {
+    async fn deliver_disk(&self, folder: &Path, store: &Store, season: Season) -> Result<bool, StoreError> {
         let (segment, is_last) = {
             let waiting = self.shared.waiting();
             let Some(segment) = waiting.segments.front().copied() else { return Ok(false) };

@@ -95,27 +95,28 @@ impl Engine for Postgres {
 }
 
 fn fault(error: sqlx::Error) -> StoreError {
-    match &error {
+    let said = error.to_string();
+    match error {
         sqlx::Error::Database(refused) if refused.is_unique_violation() || refused.is_foreign_key_violation() => {
-            StoreError::Conflict(error.to_string())
+            StoreError::Conflict(said)
         }
         // Connection, transaction rollback (deadlock, serialization), insufficient resources, operator intervention, system error, and
         // a lock that was not available (appendix A of PostgreSQL's manual).
         sqlx::Error::Database(refused) => match refused.code().as_deref() {
             Some(code) if ["08", "40", "53", "57", "58", "55"].iter().any(|class| code.starts_with(class)) => {
-                StoreError::Unavailable(error.to_string())
+                StoreError::Unavailable(said)
             }
             // The server accepts no writes: a standby, or one that is being moved.
-            Some("25006") => StoreError::Unavailable(error.to_string()),
-            Some(_) | None => StoreError::Failed(error.to_string()),
+            Some("25006") => StoreError::Unavailable(said),
+            Some(_) | None => StoreError::Failed(said),
         },
         sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
-        | sqlx::Error::WorkerCrashed => StoreError::Unavailable(error.to_string()),
-        _ => StoreError::Failed(error.to_string()),
+        | sqlx::Error::WorkerCrashed => StoreError::Unavailable(said),
+        _ => StoreError::Failed(said),
     }
 }
 

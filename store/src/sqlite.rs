@@ -144,21 +144,22 @@ impl Engine for Sqlite {
 }
 
 fn fault(error: sqlx::Error) -> StoreError {
-    match &error {
+    let said = error.to_string();
+    match error {
         sqlx::Error::Database(refused) if refused.is_unique_violation() || refused.is_foreign_key_violation() => {
-            StoreError::Conflict(error.to_string())
+            StoreError::Conflict(said)
         }
         // Busy, locked, out of memory, read-only, interrupted, input or output, full, cannot open: the low byte of SQLite's result codes.
         sqlx::Error::Database(refused) => {
             match refused.code().and_then(|code| code.parse::<i32>().ok()).map(|c| c & 0xff) {
-                Some(5..=10 | 13 | 14) => StoreError::Unavailable(error.to_string()),
-                Some(_) | None => StoreError::Failed(error.to_string()),
+                Some(5..=10 | 13 | 14) => StoreError::Unavailable(said),
+                Some(_) | None => StoreError::Failed(said),
             }
         }
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
-            StoreError::Unavailable(error.to_string())
+            StoreError::Unavailable(said)
         }
-        _ => StoreError::Failed(error.to_string()),
+        _ => StoreError::Failed(said),
     }
 }
 

@@ -101,10 +101,10 @@ impl Accounts {
         };
         let shown = name.as_ref().map_or(account.name.as_str(), |name| name.name.as_str());
         let known = self.store.passkeys(account.id).await?;
-        let known = known.into_iter().map(|passkey| passkey.credential.into()).collect();
+        let known = known.into_iter().map(|passkey| passkey.credential).collect();
         let webauthn = site.webauthn()?;
         let begun = webauthn.start_passkey_registration(Uuid::from_bytes(account.id.0), shown, shown, Some(known));
-        let (options, state) = begun.map_err(refused)?;
+        let (options, state) = begun.map_err(|error| refused(&error))?;
         let mut options = json(&options)?;
         // So that it signs in without a name, which the library leaves to chance.
         let selection = &mut options["publicKey"]["authenticatorSelection"];
@@ -126,7 +126,8 @@ impl Accounts {
     ) -> Result<(Account, Option<BrowserSecret>), AccountError> {
         let begun = self.passkeys.registrations.take(ceremony, self.context.clock.now());
         let begun = begun.filter(|begun| begun.account == account.id).ok_or(AccountError::NoCeremony)?;
-        let passkey = begun.webauthn.finish_passkey_registration(made, &begun.state).map_err(refused)?;
+        let passkey =
+            begun.webauthn.finish_passkey_registration(made, &begun.state).map_err(|error| refused(&error))?;
         let now_us = now_us();
         let kept = KeptPasskey {
             credential: passkey.cred_id().to_vec(),
@@ -155,7 +156,7 @@ impl Accounts {
     pub(crate) fn begin_passkey_sign_in(&self, site: &Site, address: IpAddr) -> Result<Begun, AccountError> {
         self.limit(address, &self.credentials, AddressLimit::Credentials)?;
         let webauthn = site.webauthn()?;
-        let (mut options, state) = webauthn.start_discoverable_authentication().map_err(refused)?;
+        let (mut options, state) = webauthn.start_discoverable_authentication().map_err(|error| refused(&error))?;
         // The page decides whether to ask at once or to offer it in a field.
         options.mediation = None;
         let ceremony = self.passkeys.sign_ins.begin(SignIn { webauthn, state }, self.context.clock.now());
@@ -225,6 +226,6 @@ fn json(value: &impl Serialize) -> Result<Value, AccountError> {
     })
 }
 
-fn refused(error: WebauthnError) -> AccountError {
+fn refused(error: &WebauthnError) -> AccountError {
     AccountError::PasskeyRefused(error.to_string())
 }

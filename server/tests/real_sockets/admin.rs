@@ -26,7 +26,7 @@ async fn done(browser: &Browser<'_>, action: Value) {
     assert_eq!(reply.status, 204, "{action}: {}", reply.text());
 }
 
-async fn play<'a>(server: &Server, browser: &Browser<'_>, name: &str) -> Puppet {
+async fn play(server: &Server, browser: &Browser<'_>, name: &str) -> Puppet {
     let token = browser.post("/api/account/token", &Value::Null).await.json();
     let token = token["token"].as_str().and_then(AccountToken::from_text).expect("a token");
     Puppet::connect_as(server, name, token).await

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use broadside_core::room::mode_name;
 use broadside_shared::game::Game;
 use broadside_store::moderation::{AuditEntry, Report, Reports, Restriction, RestrictionKind};
@@ -253,7 +253,7 @@ pub(crate) async fn reports<G: Game>(
     let (before, which) = match page(query) {
         Ok((before, true)) => (before, Reports::All),
         Ok((before, false)) => (before, Reports::Open),
-        Err(refused) => return refused,
+        Err(wrong) => return problem(StatusCode::BAD_REQUEST, &wrong),
     };
     match app.store.reports(which, before, PAGE).await {
         Ok(found) => {
@@ -306,7 +306,7 @@ pub(crate) async fn audit<G: Game>(
 ) -> Response {
     let before = match page(query) {
         Ok((before, _)) => before,
-        Err(refused) => return refused,
+        Err(wrong) => return problem(StatusCode::BAD_REQUEST, &wrong),
     };
     match app.store.audit_log(before, PAGE).await {
         Ok(found) => {
@@ -323,13 +323,15 @@ fn entry_view(entry: AuditEntry) -> AuditEntryView {
 }
 
 /// The id that a page begins behind, and whether all rows are wanted.
-fn page(query: Result<Query<PageQuery>, QueryRejection>) -> Result<([u8; 16], bool), Response> {
-    let Query(PageQuery { before, all }) =
-        query.map_err(|wrong| problem(StatusCode::BAD_REQUEST, &wrong.body_text()).into_response())?;
+///
+/// # Errors
+/// What is wrong with the query.
+fn page(query: Result<Query<PageQuery>, QueryRejection>) -> Result<([u8; 16], bool), String> {
+    let Query(PageQuery { before, all }) = query.map_err(|wrong| wrong.body_text())?;
     match before.as_deref().map(id_of) {
         None => Ok(([0xff; 16], all)),
         Some(Some(id)) => Ok((id, all)),
-        Some(None) => Err(problem(StatusCode::BAD_REQUEST, "before: must be `next` of the page before")),
+        Some(None) => Err("before: must be `next` of the page before".to_owned()),
     }
 }
 
