@@ -15,7 +15,7 @@
 //! | [`topics`] | publish and subscribe: encoded once, kept for new subscribers |
 //! | [`rooms`] | the threads that step the rooms |
 //! | [`lobby`] | directory of rooms, sessions, names, leaderboard |
-//! | [`accounts`] | who a browser is signed in as, without HTTP |
+//! | [`accounts`](mod@accounts) | who a browser is signed in as, without HTTP |
 //! | [`app`] | the state that threads and tasks share |
 //! | [`bots`] | the server's own bots |
 //! | [`http`] | assets, API, health, metrics |

@@ -9,7 +9,7 @@
 //! | [`passkeys`] | passkeys are made, and sign in |
 //! | [`provider`] | an OpenID Connect provider signs in; with the feature `oidc` |
 //! | [`error`] | why something is refused |
-//! | [`sign_in`] | a guest keeps a name, a browser signs in, an owner recovers |
+//! | [`sign_in`](mod@sign_in) | a guest keeps a name, a browser signs in, an owner recovers |
 //! | [`manage`] | what the owner of an account changes |
 //! | [`export`] | everything that is kept of an account |
 //!
