@@ -1,5 +1,7 @@
 //! Moderation over HTTP.
 
+use std::sync::atomic::Ordering;
+
 use broadside_shared::client::ClientEvent;
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::CloseCode;
@@ -15,7 +17,7 @@ use crate::accounts::browser::Browser;
 use crate::friends::keeper;
 use crate::http::Reply;
 use crate::players::{assert_refused, now_us};
-use crate::scene::{Puppet, Server, close_of};
+use crate::scene::{Puppet, Server, close_of, look_until};
 
 async fn act(browser: &Browser<'_>, action: Value) -> Reply {
     browser.post("/api/admin/actions", &action).await
@@ -67,6 +69,10 @@ async fn a_moderator_removes_bans_and_mutes_and_each_action_is_logged() {
 
     let mut puppet = play(&server, &eve, "Eve").await;
     puppet.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;
+    look_until("the room to show its player", || {
+        server.lobby().directory.all().iter().all(|room| room.status.players.load(Ordering::Relaxed) == 1)
+    })
+    .await;
     let seen = mo.get("/api/admin").await.json();
     assert_eq!(seen["players"], json!([{ "name": "Eve", "account": true, "room": 1 }]));
     let room = &seen["rooms"][0];
