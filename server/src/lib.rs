@@ -227,11 +227,12 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
         Some(port) => Some(bind(config.host, port, "--redirect-http").await.map_err(StartError::Listen)?),
         None => None,
     };
-    let (store, kept) = store::open(&config).await?;
     let (ending, ending_seen) = watch::channel(false);
+    let supervisor = Supervisor::new(ending_seen);
+    let (store, kept) = store::open(&config, &supervisor).await?;
     let (operator, token_file) = operator_token(&config, address.port()).map_err(StartError::Operator)?;
     let Opened { app, shards, threads } =
-        open::<G>(config, game, operator, (store, kept.health.clone()), ending_seen).map_err(StartError::System)?;
+        open::<G>(config, game, operator, (store, kept.health.clone()), supervisor).map_err(StartError::System)?;
     let loaded = moderation::load(&app.store, &app.lobby, store::now_us()).await;
     loaded.context("cannot read accounts").map_err(StartError::System)?;
     app.supervisor.spawn("sweep", sweep(Arc::clone(&app)));
@@ -286,7 +287,7 @@ fn open<G: Game>(
     game: G::Config,
     operator: OperatorToken,
     (store, store_health): (Store, StoreHealth),
-    ending: watch::Receiver<bool>,
+    supervisor: Supervisor,
 ) -> anyhow::Result<Opened<G>> {
     let clock = MonoClock::start();
     let metrics = Arc::new(Metrics::new());
@@ -302,7 +303,6 @@ fn open<G: Game>(
     let shards = Arc::new(Shards::new(pollers.iter().map(|poller| Inbox::new(Arc::clone(poller.wakeup())))));
     let (sessions, account_tokens) = (Sessions::new(draw_key()?), AccountTokens::new(draw_key()?));
     let pool = Arc::new(Pool::new(clock.clone()));
-    let supervisor = Supervisor::new(ending.clone());
     let mut threads = pool
         .start(cores().max(2) * ROOM_THREADS_PER_CORE, &supervisor)
         .context("cannot start the threads of the rooms")?;
@@ -333,7 +333,7 @@ fn open<G: Game>(
         operator,
         foreign_hosts: FirstSeen::default(),
         foreign_origins: FirstSeen::default(),
-        ending,
+        ending: supervisor.ending(),
         supervisor,
         connections: AtomicUsize::new(0),
         connections_max,

@@ -9,6 +9,7 @@ use broadside_store::outbox::{self, Outbox, Status};
 use broadside_store::{OpenError, Store, StoreError};
 
 use crate::config::Config;
+use crate::vital::Supervisor;
 
 /// How long the end of a server waits for results to reach the database. On disk they are safe; in memory, with `--data memory`, they are gone anyway.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(5);
@@ -44,18 +45,22 @@ pub(crate) struct Kept {
 ///
 /// # Errors
 /// See [`OpenError`].
-pub(crate) async fn open(config: &Config) -> Result<(Store, Kept), OpenError> {
+pub(crate) async fn open(config: &Config, supervisor: &Supervisor) -> Result<(Store, Kept), OpenError> {
     let store = Store::open(&config.location()).await?;
     let (outbox, journal, delivery) = outbox::open(config.data.path())?;
     let journal = match journal {
         Some(journal) => {
             let thread = std::thread::Builder::new().name("outbox".to_owned());
-            let started = thread.spawn(move || journal.run());
+            let vital = supervisor.watch("outbox");
+            let started = thread.spawn(move || {
+                let _vital = vital;
+                journal.run();
+            });
             Some(started.map_err(|error| OpenError::File(format!("cannot start the thread of the outbox: {error}")))?)
         }
         None => None,
     };
-    let delivery = tokio::spawn(delivery.run(store.clone(), config.season));
+    let delivery = supervisor.spawn("delivery of results", delivery.run(store.clone(), config.season));
     tracing::info!(database = store.engine_name(), "store");
     let opened = store.clone();
     let is_up = Arc::new(AtomicBool::new(true));

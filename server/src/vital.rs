@@ -17,6 +17,11 @@ impl Supervisor {
         Supervisor { ending, gone: watch::Sender::new(None) }
     }
 
+    /// Becomes true once, when vital parts may end.
+    pub(crate) fn ending(&self) -> watch::Receiver<bool> {
+        self.ending.clone()
+    }
+
     /// A guard that a vital part holds while it runs; `name` names the part in logs.
     pub(crate) fn watch(&self, name: impl Into<String>) -> Vital {
         Vital { name: name.into(), supervisor: self.clone() }

@@ -253,12 +253,13 @@ fn kind(result: &KeptResult) -> &'static str {
     }
 }
 
-fn hex(bytes: &[u8; 16]) -> String {
+/// An id as 32 hexadecimal digits in lower case.
+pub(super) fn hex(bytes: &[u8; 16]) -> String {
     format!("{:032x}", u128::from_be_bytes(*bytes))
 }
 
 /// The bytes of 32 hexadecimal digits in lower case, as [`hex`] writes them.
-fn from_hex(text: &str) -> Option<[u8; 16]> {
+pub(super) fn from_hex(text: &str) -> Option<[u8; 16]> {
     let bytes = u128::from_str_radix(text, 16).ok()?.to_be_bytes();
     (hex(&bytes) == text).then_some(bytes)
 }

@@ -20,9 +20,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::players::looks_of;
+use super::super::results::from_hex;
 use super::super::{Body, BodyRefused, store_failed};
 use super::Staff;
-use super::views::{StaffRefused, id_of};
+use super::views::StaffRefused;
 use crate::app::App;
 use crate::moderation;
 use crate::problem::{Problem, problem};
@@ -100,7 +101,10 @@ pub(crate) enum AdminAction {
 }
 
 /// Why an action is not possible.
-struct Refused(StatusCode, String);
+enum Refusal {
+    Store(StoreError),
+    Why(StatusCode, String),
+}
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
@@ -108,22 +112,17 @@ impl From<StoreError> for Refusal {
     }
 }
 
-enum Refusal {
-    Store(StoreError),
-    Why(Refused),
-}
-
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match self {
             Refusal::Store(error) => store_failed(&error),
-            Refusal::Why(Refused(status, why)) => problem(status, &why),
+            Refusal::Why(status, why) => problem(status, &why),
         }
     }
 }
 
 fn refuse<T>(status: StatusCode, why: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal::Why(Refused(status, why.into())))
+    Err(Refusal::Why(status, why.into()))
 }
 
 /// Does something to a player or a room.
@@ -287,7 +286,7 @@ impl<G: Game> By<'_, G> {
     }
 
     async fn handle_report(&self, report: &str) -> Result<(), Refusal> {
-        let id = id_of(report);
+        let id = from_hex(report);
         let is_handled = match id {
             Some(id) => self.app.store.handle_report(id, &self.actor.name, now_us()).await?,
             None => false,

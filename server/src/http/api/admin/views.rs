@@ -14,6 +14,7 @@ use broadside_store::moderation::{AuditEntry, Report, Reports, Restriction, Rest
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::super::results::{from_hex, hex};
 use super::super::{store_failed, uncached};
 use super::Staff;
 use crate::app::App;
@@ -266,7 +267,7 @@ pub(crate) async fn reports<G: Game>(
 
 fn report_view(report: Report) -> ReportView {
     ReportView {
-        id: hex(report.id),
+        id: hex(&report.id),
         reported_s: report.reported_us / 1_000_000,
         reporter: report.reporter_name,
         subject: report.subject_name,
@@ -328,7 +329,7 @@ fn entry_view(entry: AuditEntry) -> AuditEntryView {
 /// What is wrong with the query.
 fn page(query: Result<Query<PageQuery>, QueryRejection>) -> Result<([u8; 16], bool), String> {
     let Query(PageQuery { before, all }) = query.map_err(|wrong| wrong.body_text())?;
-    match before.as_deref().map(id_of) {
+    match before.as_deref().map(from_hex) {
         None => Ok(([0xff; 16], all)),
         Some(Some(id)) => Ok((id, all)),
         Some(None) => Err("before: must be `next` of the page before".to_owned()),
@@ -336,15 +337,5 @@ fn page(query: Result<Query<PageQuery>, QueryRejection>) -> Result<([u8; 16], bo
 }
 
 fn next(last: Option<[u8; 16]>, length: usize) -> Option<String> {
-    last.filter(|_| length == PAGE as usize).map(hex)
-}
-
-pub(super) fn hex(id: [u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(id))
-}
-
-/// The id with these hexadecimal digits.
-pub(super) fn id_of(text: &str) -> Option<[u8; 16]> {
-    let is_plain = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_plain.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(u128::to_be_bytes)
+    last.filter(|_| length == PAGE as usize).map(|id| hex(&id))
 }
