@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 
 use broadside_shared::client::ClientEvent;
 use broadside_shared::ids::RoomId;
+use broadside_shared::protocol::REVISION;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::ServerNotice;
+use broadside_shared::protocol::message::{ClientMsg, ServerNotice};
 use broadside_shared::protocol::room::{Role as SeatRole, RoomChoice};
 use broadside_shared::protocol::token::AccountToken;
 use broadside_store::accounts::Role;
@@ -17,7 +18,7 @@ use crate::accounts::browser::Browser;
 use crate::friends::keeper;
 use crate::http::Reply;
 use crate::players::{assert_refused, now_us};
-use crate::scene::{Puppet, Server, close_of, look_until};
+use crate::scene::{Puppet, Server, bare, close_of, look_until, say};
 
 async fn act(browser: &Browser<'_>, action: Value) -> Reply {
     browser.post("/api/admin/actions", &action).await
@@ -28,10 +29,13 @@ async fn done(browser: &Browser<'_>, action: Value) {
     assert_eq!(reply.status, 204, "{action}: {}", reply.text());
 }
 
-async fn play(server: &Server, browser: &Browser<'_>, name: &str) -> Puppet {
+async fn token_of(browser: &Browser<'_>) -> AccountToken {
     let token = browser.post("/api/account/token", &Value::Null).await.json();
-    let token = token["token"].as_str().and_then(AccountToken::from_text).expect("a token");
-    Puppet::connect_as(server, name, token).await
+    token["token"].as_str().and_then(AccountToken::from_text).expect("a token")
+}
+
+async fn play(server: &Server, browser: &Browser<'_>, name: &str) -> Puppet {
+    Puppet::connect_as(server, name, token_of(browser).await).await
 }
 
 /// The names of what is in a list of the API.
@@ -87,8 +91,9 @@ async fn a_moderator_removes_bans_and_mutes_and_each_action_is_logged() {
     puppet.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;
     done(&mo, json!({ "action": "ban", "player": "Eve", "minutes": 60, "reason": "more  spam" })).await;
     assert_eq!(close_of(puppet.socket()).await.0, CloseCode::Banned.code());
-    let mut puppet = play(&server, &eve, "Eve").await;
-    assert_eq!(close_of(puppet.socket()).await.0, CloseCode::Banned.code(), "at the next hello");
+    let (mut socket, account) = (bare(&server).await, Some(token_of(&eve).await));
+    say(&mut socket, &ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None, account }).await;
+    assert_eq!(close_of(&mut socket).await.0, CloseCode::Banned.code(), "at the next hello");
     let ban = mo.get("/api/admin/restrictions").await.json()["restrictions"][0].clone();
     assert_eq!((&ban["name"], &ban["kind"], &ban["reason"]), (&json!("Eve"), &json!("ban"), &json!("more spam")));
     done(&mo, json!({ "action": "unban", "player": "Eve" })).await;
