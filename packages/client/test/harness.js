@@ -35,7 +35,7 @@ export const GAMES = [ARENA, PUCK];
 
 /** Starts a server of a game on a free port, and learns its schema. */
 export async function startServer(game, ...flags) {
-  const all = ['--host', '127.0.0.1', '--port', '0', '--limit-exempt', '127.0.0.1', '--assets', fileURLToPath(new URL('assets', root)), ...flags];
+  const all = ['--host', '127.0.0.1', '--port', '0', '--data', 'memory', '--limit-exempt', '127.0.0.1', '--assets', fileURLToPath(new URL('assets', root)), ...flags];
   const options = { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, RUST_LOG: 'error' } };
   const child = spawn(`${programs}/${game.program}`, all, options);
   const [line] = await once(createInterface(child.stdout), 'line');
