@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use broadside_shared::game::Game;
+use broadside_shared::game::{Game, ModeSpec};
+use broadside_shared::protocol::room::ModeId;
 use broadside_store::Store;
 use broadside_store::accounts::AccountId;
 use tokio::sync::watch;
@@ -12,18 +13,44 @@ use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::first_seen::FirstSeen;
 use crate::limits::rates::{AddressRates, Rates};
-use crate::lobby::ServerLobby;
+use crate::lobby::LobbyState;
+use crate::lobby::directory::Rooms;
 use crate::metrics::Metrics;
 use crate::operator::OperatorToken;
 use crate::store::StoreHealth;
 use crate::vital::Supervisor;
 
+/// What is served of a game whose type is not known.
+#[derive(Debug, Clone, Copy)]
+pub struct GameInfo {
+    pub name: &'static str,
+    /// Ticks per second.
+    pub tick_hz: u32,
+    /// Never empty.
+    pub modes: &'static [ModeSpec],
+}
+
+impl GameInfo {
+    #[must_use]
+    pub fn of<G: Game>() -> GameInfo {
+        GameInfo { name: G::NAME, tick_hz: G::TICK_HZ, modes: G::MODES }
+    }
+
+    /// See [`broadside_core::room::mode_name`].
+    #[must_use]
+    pub fn mode_name(&self, mode: ModeId) -> &'static str {
+        self.modes.get(usize::from(mode.0)).map_or("", |mode| mode.name)
+    }
+}
+
 /// The state that the threads and tasks of a server share.
-pub struct App<G: Game> {
+pub struct App {
+    pub game: GameInfo,
     pub config: Config,
     pub metrics: Arc<Metrics>,
-    /// Rooms, sessions, topics, and the inboxes of the shards.
-    pub lobby: ServerLobby<G>,
+    /// Sessions, topics, and the inboxes of the shards.
+    pub lobby: Arc<LobbyState>,
+    pub rooms: Arc<dyn Rooms>,
     /// Accounts, results, and what else is kept.
     pub store: Store,
     /// How it is doing, with the outbox of results.
@@ -49,7 +76,7 @@ pub struct App<G: Game> {
     pub connections_max: usize,
 }
 
-impl<G: Game> App<G> {
+impl App {
     #[must_use]
     pub fn is_ending(&self) -> bool {
         *self.ending.borrow()

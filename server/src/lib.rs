@@ -85,18 +85,19 @@ use tokio::sync::watch;
 pub use program::run;
 
 use accounts::Accounts;
-use app::{App, ended};
+use app::{App, GameInfo, ended};
 use awake::Awake;
 use clock::MonoClock;
 use config::Config;
 use first_seen::FirstSeen;
+use http::api::schema::SchemaFile;
 use inbox::{Inbox, Wakeup};
 use limits::holds::{AddressLimits, Caps};
 use limits::rates::{AddressRates, Rate, Rates};
-use lobby::ServerLobby;
 use lobby::account_tokens::AccountTokens;
-use lobby::directory::Directory;
+use lobby::directory::{Directory, Rooms};
 use lobby::sessions::Sessions;
+use lobby::{LobbyState, ServerLobby};
 use metrics::Metrics;
 use net::arrivals::Shards;
 use net::certificate::{self, Certificate};
@@ -125,7 +126,8 @@ pub struct Running<G: Game> {
     served: tokio::task::JoinHandle<()>,
     threads: Vec<JoinHandle<()>>,
     certificate: Option<Arc<Certificate>>,
-    app: Arc<App<G>>,
+    app: Arc<App>,
+    lobby: Arc<ServerLobby<G>>,
     kept: Kept,
     /// Removed when the server ends.
     token_file: Option<TokenFile>,
@@ -139,8 +141,13 @@ impl<G: Game> Running<G> {
     }
 
     #[must_use]
-    pub fn app(&self) -> &App<G> {
+    pub fn app(&self) -> &App {
         &self.app
+    }
+
+    #[must_use]
+    pub fn lobby(&self) -> &ServerLobby<G> {
+        &self.lobby
     }
 
     /// The URL scheme: `http` or `https`.
@@ -170,12 +177,12 @@ impl<G: Game> Running<G> {
         }
         let _ = self.served.await;
         let (app, threads) = (self.app, self.threads);
-        app.lobby.directory.pool().end();
+        app.rooms.end_threads();
         let wait = move || {
             for thread in threads {
                 let _ = thread.join();
             }
-            app.lobby.directory.pool().end_rooms();
+            app.rooms.end_rooms();
         };
         let _ = tokio::task::spawn_blocking(wait).await;
         // The rooms have ended, so no result follows.
@@ -231,7 +238,7 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
     let supervisor = Supervisor::new(ending_seen);
     let (store, kept) = store::open(&config, &supervisor).await?;
     let (operator, token_file) = operator_token(&config, address.port()).map_err(StartError::Operator)?;
-    let Opened { app, shards, threads } =
+    let Opened { app, lobby, shards, threads } =
         open::<G>(config, game, operator, (store, kept.health.clone()), supervisor).map_err(StartError::System)?;
     let loaded = moderation::load(&app.store, &app.lobby, store::now_us()).await;
     loaded.context("cannot read accounts").map_err(StartError::System)?;
@@ -239,7 +246,7 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
     app.supervisor.spawn("reports", moderation::keep_reports(Arc::clone(&app)));
     app.supervisor.spawn("mutes", moderation::keep_mutes(Arc::clone(&app)));
     let websocket = axum::routing::any(net::upgrade::upgrade::<G>).layer(axum::Extension(shards));
-    let router = http::router(Arc::clone(&app), websocket);
+    let router = http::router(Arc::clone(&app), SchemaFile::new::<G>(&app.config), websocket);
     let secure = tls.is_some();
     let served = app.supervisor.spawn("listener", net::listener::serve(listener, tls, router, Arc::clone(&app)));
     tracing::info!(%address, tls = secure, game = G::NAME, "listening");
@@ -253,7 +260,7 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
         tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
         app.supervisor.spawn("certificate", certificate::watch(Arc::clone(certificate), app.ending.clone()));
     }
-    Ok(Running { address, redirect, secure, ending, served, threads, certificate, app, kept, token_file })
+    Ok(Running { address, redirect, secure, ending, served, threads, certificate, app, lobby, kept, token_file })
 }
 
 /// The operator token: the one in the configured file, or a new one in a file where the operator's programs look for it. If that file
@@ -276,7 +283,8 @@ fn operator_token(config: &Config, port: u16) -> anyhow::Result<(OperatorToken, 
 
 /// The server behind the listener.
 struct Opened<G: Game> {
-    app: Arc<App<G>>,
+    app: Arc<App>,
+    lobby: Arc<ServerLobby<G>>,
     shards: Arc<Shards<G>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -321,8 +329,12 @@ fn open<G: Game>(
     };
     let directory =
         Directory::new(context.clone(), pool, Arc::new(game), common_config::<G>(&config), config.max_rooms);
+    let state = Arc::new(LobbyState::new(context.clone(), sessions, account_tokens));
+    let lobby = Arc::new(ServerLobby { state, directory: Arc::new(directory) });
     let app = Arc::new(App {
-        lobby: ServerLobby::new(context.clone(), directory, sessions, account_tokens),
+        game: GameInfo::of::<G>(),
+        lobby: Arc::clone(&lobby.state),
+        rooms: Arc::clone(&lobby.directory) as Arc<dyn Rooms>,
         accounts: accounts(&config, store.clone(), context)?,
         config,
         metrics,
@@ -338,15 +350,30 @@ fn open<G: Game>(
         connections: AtomicUsize::new(0),
         connections_max,
     });
-    let no_threads = "cannot start the threads of the shards";
+    let started =
+        start_shards(&app, &lobby, &shards, pollers, bots).context("cannot start the threads of the shards")?;
+    threads.extend(started);
+    open_persistent_rooms(&lobby.directory, app.config.rooms);
+    Ok(Opened { app, lobby, shards, threads })
+}
+
+/// Starts the threads of the shards, and that of the server's own bots.
+fn start_shards<G: Game>(
+    app: &Arc<App>,
+    lobby: &Arc<ServerLobby<G>>,
+    shards: &Arc<Shards<G>>,
+    pollers: Vec<Poller>,
+    bots: Option<Arc<Wakeup>>,
+) -> std::io::Result<Vec<JoinHandle<()>>> {
+    let bots_shard = pollers.len();
+    let mut threads = Vec::new();
     for (index, poller) in pollers.into_iter().enumerate() {
-        threads.push(shard::spawn(Arc::clone(&app), Arc::clone(&shards), index, poller).context(no_threads)?);
+        threads.push(shard::spawn(Arc::clone(app), Arc::clone(lobby), Arc::clone(shards), index, poller)?);
     }
     if let Some(wakeup) = bots {
-        threads.push(bots::spawn(Arc::clone(&app), count, wakeup).context(no_threads)?);
+        threads.push(bots::spawn(Arc::clone(app), Arc::clone(lobby), bots_shard, wakeup)?);
     }
-    open_persistent_rooms(&app);
-    Ok(Opened { app, shards, threads })
+    Ok(threads)
 }
 
 /// What all rooms have in common.
@@ -359,11 +386,11 @@ fn common_config<G: Game>(config: &Config) -> RoomConfig {
     }
 }
 
-fn open_persistent_rooms<G: Game>(app: &App<G>) {
-    for index in 1..=app.config.rooms {
+fn open_persistent_rooms<G: Game>(directory: &Directory<G>, rooms: u16) {
+    for index in 1..=rooms {
         let mode = mode_name::<G>(ModeId(0));
-        let name = if app.config.rooms == 1 { mode.to_owned() } else { format!("{mode} {index}") };
-        app.lobby.directory.open_persistent(&name);
+        let name = if rooms == 1 { mode.to_owned() } else { format!("{mode} {index}") };
+        directory.open_persistent(&name);
     }
 }
 
@@ -397,7 +424,7 @@ async fn bind(host: IpAddr, port: u16, flag: &str) -> anyhow::Result<(TcpListene
 }
 
 /// Once a second: removes ended rooms, assembles the leaderboard, drops unused rate limits.
-async fn sweep<G: Game>(app: Arc<App<G>>) {
+async fn sweep(app: Arc<App>) {
     let mut ending = app.ending.clone();
     let mut every = tokio::time::interval(Duration::from_secs(1));
     let mut awake = Awake::new(app.lobby.context.clock.now(), 2_000_000);
@@ -407,7 +434,7 @@ async fn sweep<G: Game>(app: Arc<App<G>>) {
             () = ended(&mut ending) => return,
         }
         let now = app.lobby.context.clock.now();
-        app.lobby.sweep(awake.look(now));
+        app.lobby.sweep(awake.look(now), &*app.rooms);
         app.befriending.forget(now);
         app.requests.forget(now);
         app.accounts.sweep();

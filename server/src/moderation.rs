@@ -5,14 +5,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broadside_shared::game::Game;
 use broadside_shared::protocol::name::Name;
 use broadside_store::accounts::AccountId;
 use broadside_store::moderation::{self, RestrictionKind};
 use broadside_store::{Store, StoreError, new_id};
 
 use crate::app::{App, ended};
-use crate::lobby::ServerLobby;
+use crate::lobby::LobbyState;
 use crate::lobby::mutes::MuteChange;
 use crate::lobby::reports::{REPORTS_MAX, Report, ReportParty};
 use crate::lobby::restrictions::Until;
@@ -27,7 +26,7 @@ const RETRY: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// The database does not answer.
-pub(crate) async fn load<G: Game>(store: &Store, lobby: &ServerLobby<G>, now_us: i64) -> Result<(), StoreError> {
+pub(crate) async fn load(store: &Store, lobby: &LobbyState, now_us: i64) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let names = store.kept_names(after, PAGE).await?;
@@ -52,7 +51,7 @@ pub(crate) async fn load<G: Game>(store: &Store, lobby: &ServerLobby<G>, now_us:
 }
 
 /// Imposes a restriction in the lobby, as the store has it.
-pub(crate) fn impose<G: Game>(lobby: &ServerLobby<G>, restriction: &moderation::Restriction) {
+pub(crate) fn impose(lobby: &LobbyState, restriction: &moderation::Restriction) {
     let until = restriction.until_us.map_or(Until::Forever, |us| Until::Time(us.max(0) as u64 / 1_000_000));
     match restriction.kind {
         RestrictionKind::Ban => lobby.restrictions.ban(restriction.account, until),
@@ -61,7 +60,7 @@ pub(crate) fn impose<G: Game>(lobby: &ServerLobby<G>, restriction: &moderation::
 }
 
 /// Keeps the reports of players until the server ends. While the database does not answer they wait, as many as the lobby lets wait.
-pub(crate) async fn keep_reports<G: Game>(app: Arc<App<G>>) {
+pub(crate) async fn keep_reports(app: Arc<App>) {
     let mut ending = app.ending.clone();
     let mut waiting = VecDeque::new();
     loop {
@@ -71,7 +70,7 @@ pub(crate) async fn keep_reports<G: Game>(app: Arc<App<G>>) {
                 () = ended(&mut ending) => return,
             }
         }
-        waiting.extend(app.lobby.reports.take().into_iter().map(|report| as_kept(&app.lobby, &report)));
+        waiting.extend(app.lobby.reports.take().into_iter().map(|report| as_kept(&app, &report)));
         while waiting.len() > REPORTS_MAX {
             waiting.pop_front();
             app.metrics.reports_dropped.inc();
@@ -100,7 +99,7 @@ pub(crate) async fn keep_reports<G: Game>(app: Arc<App<G>>) {
 ///
 /// # Errors
 /// The database does not answer.
-pub(crate) async fn load_mutes<G: Game>(app: &App<G>, account: AccountId) -> Result<(), StoreError> {
+pub(crate) async fn load_mutes(app: &App, account: AccountId) -> Result<(), StoreError> {
     let muted = app.store.mutes(account).await?;
     // A guest who has played under no name yet said nothing.
     let muted = muted.into_iter().filter_map(|(muted, name)| Some((muted, Name::new(&name).ok()?)));
@@ -109,7 +108,7 @@ pub(crate) async fn load_mutes<G: Game>(app: &App<G>, account: AccountId) -> Res
 }
 
 /// Keeps whom players mute until the server ends. While the database does not answer, changes wait, as many as the lobby lets wait.
-pub(crate) async fn keep_mutes<G: Game>(app: Arc<App<G>>) {
+pub(crate) async fn keep_mutes(app: Arc<App>) {
     let mut ending = app.ending.clone();
     loop {
         tokio::select! {
@@ -138,12 +137,12 @@ pub(crate) async fn keep_mutes<G: Game>(app: Arc<App<G>>) {
     }
 }
 
-fn as_kept<G: Game>(lobby: &ServerLobby<G>, report: &Report) -> moderation::Report {
+fn as_kept(app: &App, report: &Report) -> moderation::Report {
     let reported_us = (report.at_s * 1_000_000).cast_signed();
     let name = |party: &ReportParty| party.name.as_ref().map_or(String::new(), |name| name.as_str().to_owned());
     let lines = report.chat.iter().map(|line| format!("{} {} {}: {}", line.at_s, line.topic, line.from, line.text));
-    let (_, seat) = lobby.sessions.whereabouts(report.by.session);
-    let room = seat.and_then(|seat| lobby.directory.get(seat.room)).map_or(String::new(), |room| room.name.clone());
+    let (_, seat) = app.lobby.sessions.whereabouts(report.by.session);
+    let room = seat.and_then(|seat| app.rooms.get(seat.room)).map_or(String::new(), |room| room.name.clone());
     moderation::Report {
         id: new_id(reported_us),
         reporter: report.by.account,

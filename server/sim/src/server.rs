@@ -18,10 +18,10 @@ use broadside_core::shard::ShardCore;
 use broadside_server::clock::MonoClock;
 use broadside_server::inbox::{Inbox, Wakeup};
 use broadside_server::limits::holds::{AddressLimits, Caps};
-use broadside_server::lobby::ServerLobby;
 use broadside_server::lobby::account_tokens::AccountTokens;
 use broadside_server::lobby::directory::Directory;
 use broadside_server::lobby::sessions::Sessions;
+use broadside_server::lobby::{LobbyState, ServerLobby};
 use broadside_server::metrics::Metrics;
 use broadside_server::rooms::context::ServerContext;
 use broadside_server::rooms::pool::Pool;
@@ -151,6 +151,7 @@ impl<G: Game> SimServer<G> {
         };
         let directory =
             Directory::new(context.clone(), Arc::new(Pool::new(clock)), Arc::default(), common, setup.max_rooms);
+        let state = Arc::new(LobbyState::new(context, Sessions::new([7; 32]), AccountTokens::new([8; 32])));
         let shard = |index| SimShard {
             core: ShardCore::new(index),
             keys: BTreeMap::new(),
@@ -160,7 +161,7 @@ impl<G: Game> SimServer<G> {
         SimServer {
             clock_us,
             now: MonoTime(0),
-            lobby: ServerLobby::new(context, directory, Sessions::new([7; 32]), AccountTokens::new([8; 32])),
+            lobby: ServerLobby { state, directory: Arc::new(directory) },
             shards: (0..setup.shards).map(shard).collect(),
             rooms: Vec::new(),
             links: BTreeMap::new(),

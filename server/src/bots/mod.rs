@@ -34,6 +34,7 @@ use slab::Slab;
 
 use crate::app::App;
 use crate::inbox::Wakeup;
+use crate::lobby::ServerLobby;
 use crate::rooms::handle::RoomHandle;
 use fill::Occupancy;
 
@@ -68,7 +69,8 @@ struct BotRoom<G: Game> {
 
 /// All bots of a server.
 struct ServerBots<G: Game> {
-    app: Arc<App<G>>,
+    app: Arc<App>,
+    lobby: Arc<ServerLobby<G>>,
     core: ShardCore<G>,
     /// Number of this shard.
     index: usize,
@@ -82,21 +84,26 @@ struct ServerBots<G: Game> {
 ///
 /// # Errors
 /// When the operating system cannot start a thread.
-pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, wakeup: Arc<Wakeup>) -> std::io::Result<JoinHandle<()>> {
+pub fn spawn<G: Game>(
+    app: Arc<App>,
+    lobby: Arc<ServerLobby<G>>,
+    index: usize,
+    wakeup: Arc<Wakeup>,
+) -> std::io::Result<JoinHandle<()>> {
     let vital = app.supervisor.watch("bots");
     std::thread::Builder::new().name("bots".to_owned()).spawn(move || {
         let _vital = vital;
         wakeup.read_here();
         let mut serial = 0;
         loop {
-            let mut bots = ServerBots::new(&app, index, serial);
+            let mut bots = ServerBots::new(&app, &lobby, index, serial);
             let run = AssertUnwindSafe(|| bots.run(&wakeup));
             if std::panic::catch_unwind(run).is_ok() {
                 return;
             }
             // Serials continue, so that commands for the former bots do not reach the new ones.
             serial = bots.serial;
-            app.lobby.lose_shard(index);
+            lobby.lose_shard(index);
             if app.is_ending() {
                 // The shutdown command may be among those that the panic lost.
                 return;
@@ -106,9 +113,10 @@ pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, wakeup: Arc<Wakeup>) -> st
 }
 
 impl<G: Game> ServerBots<G> {
-    fn new(app: &Arc<App<G>>, index: usize, serial: u64) -> Self {
+    fn new(app: &Arc<App>, lobby: &Arc<ServerLobby<G>>, index: usize, serial: u64) -> Self {
         ServerBots {
             app: Arc::clone(app),
+            lobby: Arc::clone(lobby),
             core: ShardCore::new(index),
             index,
             bots: Slab::new(),
@@ -143,7 +151,7 @@ impl<G: Game> ServerBots<G> {
             ShardCommand::RoomFailed(room) | ShardCommand::RoomEnded(room) => Some(*room),
             _ => None,
         };
-        self.core.handle_command(now, command, &self.app.lobby);
+        self.core.handle_command(now, command, &*self.lobby);
         self.drain(now);
         let bots = over.and_then(|room| self.rooms.remove(&room)).map(|room| room.bots).unwrap_or_default();
         bots.into_iter().for_each(|key| self.remove(key, now));
@@ -162,7 +170,7 @@ impl<G: Game> ServerBots<G> {
             while bot.client.poll_event().is_some() {}
             self.exchange(key, now);
         }
-        self.core.flush_inputs(&self.app.lobby);
+        self.core.flush_inputs(&*self.lobby);
         let done = self.bots.iter().filter(|(_, bot)| bot.state == State::Done);
         for key in done.map(|(key, _)| key).collect::<Vec<_>>() {
             self.dismiss(key, now);
@@ -178,7 +186,7 @@ impl<G: Game> ServerBots<G> {
     /// Carries frames between a bot and the core until neither has any.
     fn exchange(&mut self, key: usize, now: MonoTime) {
         while let Some(frame) = self.bots.get_mut(key).and_then(|bot| bot.client.poll_frame()) {
-            self.core.handle_frame(now, key, &frame, &self.app.lobby);
+            self.core.handle_frame(now, key, &frame, &*self.lobby);
             self.drain(now);
         }
     }
@@ -193,7 +201,7 @@ impl<G: Game> ServerBots<G> {
                     let frame = [&[FrameKind::Control as u8], message.message()].concat();
                     sockets.receive(key, &frame);
                 }
-                Output::Ping(key) => self.core.handle_alive(now, key, &self.app.lobby),
+                Output::Ping(key) => self.core.handle_alive(now, key, &*self.lobby),
                 Output::Close(key, code) => {
                     if let Some(bot) = self.bots.get_mut(key) {
                         bot.state = State::Done;
@@ -211,7 +219,7 @@ impl<G: Game> ServerBots<G> {
     /// Adds bots to rooms that have too few, and removes them from rooms that have too many.
     fn balance_rooms(&mut self, now: MonoTime) {
         let fill = u32::from(self.app.config.bots);
-        for room in self.app.lobby.directory.all().into_iter().filter(|room| room.code.is_none()) {
+        for room in self.lobby.directory.all().into_iter().filter(|room| room.code.is_none()) {
             let (id, status) = (room.id(), &room.status);
             let bots = self.rooms.get(&id).map_or(0, |room| room.bots.len()) as u32;
             let seated = self.core.fanouts().get(&id).map_or(0, |fanout| fanout.recipients().count()) as u32;
@@ -265,7 +273,7 @@ impl<G: Game> ServerBots<G> {
         let ai = G::Bot::new(fastrand::u64(..), fastrand::f32() * 0.6 + 0.2);
         let key = self.bots.insert(Bot { room, client, ai, state: State::Playing });
         let id = ConnectionId { shard: self.index, key, serial: self.serial };
-        self.core.handle_connect(now, id, Origin::Bot, None, None, &self.app.lobby);
+        self.core.handle_connect(now, id, Origin::Bot, None, None, &*self.lobby);
         self.exchange(key, now);
         if let Some(room) = self.rooms.get_mut(&room) {
             room.bots.push(key);
@@ -282,7 +290,7 @@ impl<G: Game> ServerBots<G> {
     }
 
     fn remove(&mut self, key: usize, now: MonoTime) {
-        let lobby = &self.app.lobby;
+        let lobby = &*self.lobby;
         self.core.handle_frame(now, key, &codec::encode_client(&ClientMsg::Leave), lobby);
         self.core.handle_lost(now, key, lobby);
         self.drain(now);
@@ -304,7 +312,7 @@ fn is_fault(code: CloseCode) -> bool {
 /// The bots as the sockets of their connections.
 struct BotSockets<'a, G: Game> {
     bots: &'a mut Slab<Bot<G>>,
-    app: &'a App<G>,
+    app: &'a App,
     now: MonoTime,
 }
 

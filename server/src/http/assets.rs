@@ -10,7 +10,6 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
 
 use super::api::admin;
 use super::coding::{Coding, accepted};
@@ -115,8 +114,8 @@ impl Assets {
 }
 
 /// Serves a file of the client; pages have short paths without extension.
-pub(crate) async fn serve<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn serve(
+    State(app): State<Arc<App>>,
     Extension(assets): Extension<Arc<Assets>>,
     Extension(requester): Extension<Requester>,
     request: Request,

@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use axum::http::header::{CONNECTION, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
 
 use super::in_flight::{InFlight, InFlightLimit};
 use super::{METRICS, WEBSOCKET};
@@ -22,8 +21,8 @@ use crate::requester::Requester;
 const REQUEST_MAX: Duration = Duration::from_secs(20);
 
 /// Middleware that applies the bounds.
-pub(crate) async fn bounds<G: Game>(
-    State((app, in_flight)): State<(Arc<App<G>>, Arc<InFlight>)>,
+pub(crate) async fn bounds(
+    State((app, in_flight)): State<(Arc<App>, Arc<InFlight>)>,
     Extension(requester): Extension<Requester>,
     Extension(admission): Extension<Admission>,
     request: Request,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use broadside_shared::game::Game;
 use http::header::{CONNECTION, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -19,7 +18,7 @@ use crate::problem::problem;
 use crate::requester::Requester;
 
 /// Middleware that passes a request on or refuses it.
-pub(crate) async fn gate<G: Game>(State(app): State<Arc<App<G>>>, request: Request, next: Next) -> Response {
+pub(crate) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match check(&parts, &app) {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
@@ -47,7 +46,7 @@ impl Refusal {
     }
 }
 
-fn check<G: Game>(request: &Parts, app: &App<G>) -> Result<(), Refusal> {
+fn check(request: &Parts, app: &App) -> Result<(), Refusal> {
     match host::check(request, &app.config.public_host) {
         Ok(()) => {}
         Err(WrongHost::Malformed(detail)) => return Err(Refusal::new(StatusCode::BAD_REQUEST, detail)),
@@ -90,7 +89,7 @@ fn has_known_coding(headers: &HeaderMap) -> bool {
 }
 
 /// Refuses a request for another host, and logs each name once: it may be the one that players use.
-fn foreign<G: Game>(name: &str, app: &App<G>) -> Refusal {
+fn foreign(name: &str, app: &App) -> Refusal {
     if app.foreign_hosts.is_first(name, app.lobby.context.clock.now()) {
         tracing::warn!(host = name, "request for an unknown host name; if players use it, start with --public-host");
     }

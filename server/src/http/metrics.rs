@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::{Extension, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap};
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
 
 use super::{UNTRUSTED_PROXY, not_the_operator};
 use crate::app::App;
@@ -15,8 +14,8 @@ use crate::operator::PresentedToken;
 use crate::requester::{AddressSource, Requester};
 
 /// Serves the metrics, or 401 with the way to get access.
-pub(crate) async fn metrics<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn metrics(
+    State(app): State<Arc<App>>,
     Extension(requester): Extension<Requester>,
     headers: HeaderMap,
 ) -> Response {

@@ -35,7 +35,6 @@ use axum::middleware;
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post, put};
 use axum::{Extension, Router};
-use broadside_shared::game::Game;
 
 use crate::app::App;
 use crate::operator::PresentedToken;
@@ -54,42 +53,41 @@ const METRICS: &str = "/metrics";
 const WEBSOCKET: &str = "/ws";
 
 /// All routes of the server; `websocket` handles the WebSocket handshake.
-pub(crate) fn router<G: Game>(app: Arc<App<G>>, websocket: MethodRouter<Arc<App<G>>>) -> Router {
+pub(crate) fn router(app: Arc<App>, schema: SchemaFile, websocket: MethodRouter<Arc<App>>) -> Router {
     let assets = Arc::new(Assets::new(&app.config));
     let in_flight = Arc::new(InFlight::default());
-    let schema = Arc::new(SchemaFile::new::<G>(&app.config));
     Router::new()
         .route(WEBSOCKET, websocket)
-        .route("/healthz", get(api::health::healthz::<G>))
-        .route(METRICS, get(metrics::metrics::<G>))
-        .route("/api/rooms", get(api::rooms::rooms::<G>).post(api::rooms::create_room::<G>))
-        .route("/api/rooms/{id}", get(api::rooms::room::<G>))
-        .route("/api/quickplay", post(api::quick_play::quick_play::<G>))
-        .route("/api/leaderboard", get(api::leaderboard::leaderboard::<G>))
-        .route("/api/leaderboards", get(api::leaderboards::leaderboards::<G>))
-        .route("/api/seasons", get(api::leaderboards::seasons::<G>))
-        .route("/api/players/{name}", get(api::players::player::<G>))
-        .route("/api/players/{name}/results", get(api::results::player_results::<G>))
-        .route("/api/friends", get(api::friends::friends::<G>))
-        .route("/api/friends/{name}", put(api::friends::befriend::<G>).delete(api::friends::unfriend::<G>))
-        .route("/api/friend-link", post(api::friends::make_link::<G>))
-        .route("/api/friend-link/{code}", get(api::friends::invitation::<G>).post(api::friends::accept_invitation::<G>))
-        .route("/api/matches/{id}", get(api::results::match_result::<G>))
-        .route("/api/notices", post(api::notices::announce::<G>))
+        .route("/healthz", get(api::health::healthz))
+        .route(METRICS, get(metrics::metrics))
+        .route("/api/rooms", get(api::rooms::rooms).post(api::rooms::create_room))
+        .route("/api/rooms/{id}", get(api::rooms::room))
+        .route("/api/quickplay", post(api::quick_play::quick_play))
+        .route("/api/leaderboard", get(api::leaderboard::leaderboard))
+        .route("/api/leaderboards", get(api::leaderboards::leaderboards))
+        .route("/api/seasons", get(api::leaderboards::seasons))
+        .route("/api/players/{name}", get(api::players::player))
+        .route("/api/players/{name}/results", get(api::results::player_results))
+        .route("/api/friends", get(api::friends::friends))
+        .route("/api/friends/{name}", put(api::friends::befriend).delete(api::friends::unfriend))
+        .route("/api/friend-link", post(api::friends::make_link))
+        .route("/api/friend-link/{code}", get(api::friends::invitation).post(api::friends::accept_invitation))
+        .route("/api/matches/{id}", get(api::results::match_result))
+        .route("/api/notices", post(api::notices::announce))
         .route("/api/schema", get(api::schema::schema))
-        .merge(api::accounts::routes::<G>())
-        .merge(api::admin::routes::<G>())
+        .merge(api::accounts::routes())
+        .merge(api::admin::routes())
         .route("/api/openapi.json", get(api::description::description))
         .route("/api/{*rest}", any(no_such_route))
-        .fallback(assets::serve::<G>)
+        .fallback(assets::serve)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), gate::gate::<G>))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), gate::gate))
         .layer(Extension(assets))
-        .layer(Extension(schema))
+        .layer(Extension(Arc::new(schema)))
         .layer(Extension(Arc::new(RecentBoards::new())))
         .layer(Extension(Arc::new(RecentPlayers::new())))
-        .layer(middleware::from_fn_with_state((Arc::clone(&app), in_flight), bounds::bounds::<G>))
+        .layer(middleware::from_fn_with_state((Arc::clone(&app), in_flight), bounds::bounds))
         .layer(middleware::map_response(security_headers::add))
         .with_state(app)
 }

@@ -6,7 +6,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
 use http::header::{HOST, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
@@ -17,10 +16,10 @@ use crate::problem::problem;
 use crate::security_headers;
 
 /// `https_port` is the port that requests are redirected to.
-pub(crate) fn router<G: Game>(app: Arc<App<G>>, https_port: u16) -> Router {
+pub(crate) fn router(app: Arc<App>, https_port: u16) -> Router {
     Router::new()
         .fallback(redirect)
-        .layer(middleware::from_fn_with_state(app, gate::<G>))
+        .layer(middleware::from_fn_with_state(app, gate))
         .layer(middleware::map_response(security_headers::add))
         .with_state(https_port)
 }

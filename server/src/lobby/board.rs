@@ -2,14 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use broadside_shared::game::Game;
 use broadside_shared::protocol::limits::BOARD_LINES_MAX;
 use broadside_shared::protocol::message::{Leader, Publication};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
-use super::directory::Directory;
 use crate::rooms::context::ServerContext;
+use crate::rooms::handle::RoomEntry;
 
 #[derive(Debug, Default)]
 pub struct Leaderboard {
@@ -24,9 +23,9 @@ impl Leaderboard {
     }
 
     /// Assembles it again, and publishes it if it changed.
-    pub fn renew<G: Game>(&self, directory: &Directory<G>, context: &ServerContext) {
+    pub fn renew(&self, rooms: &[Arc<RoomEntry>], context: &ServerContext) {
         let mut leaders: Vec<Leader> = Vec::new();
-        for room in directory.all().into_iter().filter(|room| room.code.is_none()) {
+        for room in rooms.iter().filter(|room| room.code.is_none()) {
             let best = Arc::clone(&room.status.best.lock().unwrap_or_else(PoisonError::into_inner));
             let of_room =
                 best.iter().map(|(name, score)| Leader { name: name.clone(), room: room.id(), score: *score });

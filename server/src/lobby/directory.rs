@@ -13,14 +13,14 @@ use dashmap::mapref::entry::Entry;
 
 use broadside_core::admission::matching::{self, Fill};
 use broadside_core::admission::reservations::RESERVED_MAX;
-use broadside_core::commands::{Hold, JoinMethod, RoomCommand};
+use broadside_core::commands::{Hold, JoinMethod, RoomCommand, SeatLocation};
 use broadside_core::room::{RoomConfig, mode_name, seats_max};
 
 use crate::limits::holds::TooMuch;
 use crate::limits::rates::{AddressRates, Rate};
 use crate::metrics::labels::AddressLimit;
 use crate::rooms::context::ServerContext;
-use crate::rooms::handle::{RoomHandle, RoomSpec};
+use crate::rooms::handle::{RoomEntry, RoomHandle, RoomSpec};
 use crate::rooms::pool::Pool;
 use crate::secret;
 
@@ -41,6 +41,65 @@ pub enum NotReserved {
     RoomFull,
     /// The address is at a limit.
     TooMuch(TooMuch),
+}
+
+/// The rooms of a server, whatever game is played in them: what the HTTP API sees of [`Directory`]. The calls are described there.
+pub trait Rooms: Send + Sync {
+    /// Every room, in order of number.
+    fn all(&self) -> Vec<Arc<RoomEntry>>;
+
+    /// The room with this number, public or not, unless it has ended.
+    fn get(&self, id: RoomId) -> Option<Arc<RoomEntry>>;
+
+    /// See [`Directory::by_code`].
+    ///
+    /// # Errors
+    /// The seconds until the address may look up again.
+    fn by_code(&self, code: RoomCode, address: IpAddr) -> Result<Option<Arc<RoomEntry>>, u64>;
+
+    /// See [`Directory::open_ephemeral`].
+    ///
+    /// # Errors
+    /// When there are as many rooms as `--max-rooms` allows.
+    fn open_ephemeral(
+        &self,
+        mode: ModeId,
+        name: Option<String>,
+        private: bool,
+        opener: Hold,
+    ) -> Result<Arc<RoomEntry>, TooManyRooms>;
+
+    /// See [`Directory::quick_play`].
+    ///
+    /// # Errors
+    /// When there is no room at all.
+    fn quick_play(
+        &self,
+        mode: ModeId,
+        may_open: &dyn Fn() -> Result<Hold, CloseCode>,
+    ) -> Result<Arc<RoomEntry>, CloseCode>;
+
+    /// Reserves a seat in a room for a client at `address`. Returns the number that its join must show. A room that has ended keeps
+    /// nothing; the join is then refused.
+    ///
+    /// # Errors
+    /// When the room or the address is at its limit of reservations.
+    fn reserve(&self, room: RoomId, address: IpAddr) -> Result<u64, NotReserved>;
+
+    /// Frees a seat whose owner is not connected.
+    fn leave(&self, seat: SeatLocation);
+
+    /// Ends a room, whoever plays in it.
+    fn close(&self, id: RoomId);
+
+    /// See [`Directory::sweep`].
+    fn sweep(&self, still_us: u64);
+
+    /// Ends the threads of the rooms.
+    fn end_threads(&self);
+
+    /// Ends the rooms, after their threads.
+    fn end_rooms(&self);
 }
 
 /// The rooms by number and by code. No lock is held across an await or inside a tick: callers get a shared handle.
@@ -220,26 +279,6 @@ impl<G: Game> Directory<G> {
         }
     }
 
-    /// Reserves a seat in a room for a client at `address`. Returns the number that its join must show.
-    ///
-    /// # Errors
-    /// When the room or the address is at its limit of reservations.
-    pub fn reserve(&self, room: &RoomHandle<G>, address: IpAddr) -> Result<u64, NotReserved> {
-        // Commands that the room has not handled yet may be reservations too.
-        let coming = room.status.coming.load(Ordering::Relaxed) as usize;
-        if usize::from(room.status.reserved.load(Ordering::Relaxed)).saturating_add(coming) >= RESERVED_MAX {
-            return Err(NotReserved::RoomFull);
-        }
-        let limits = &self.context.limits;
-        let wants = limits.caps().reservation(room.id(), room.seats_per_address());
-        let hold = limits.take(address, &wants).map_err(NotReserved::TooMuch)?;
-        let number = secret::number();
-        let until = self.context.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
-        // A room that has ended keeps nothing; the join is then refused.
-        let _ = room.send(RoomCommand::Reserve(number, until, hold));
-        Ok(number)
-    }
-
     /// The room with this number, public or not, unless it has ended.
     #[must_use]
     pub fn get(&self, id: RoomId) -> Option<Arc<RoomHandle<G>>> {
@@ -288,6 +327,78 @@ impl<G: Game> Directory<G> {
                 self.context.metrics.rooms.dec();
             }
         }
+    }
+}
+
+impl<G: Game> Rooms for Directory<G> {
+    fn all(&self) -> Vec<Arc<RoomEntry>> {
+        self.all().iter().map(|room| room.entry()).collect()
+    }
+
+    fn get(&self, id: RoomId) -> Option<Arc<RoomEntry>> {
+        self.get(id).map(|room| room.entry())
+    }
+
+    fn by_code(&self, code: RoomCode, address: IpAddr) -> Result<Option<Arc<RoomEntry>>, u64> {
+        Ok(self.by_code(code, address)?.map(|room| room.entry()))
+    }
+
+    fn open_ephemeral(
+        &self,
+        mode: ModeId,
+        name: Option<String>,
+        private: bool,
+        opener: Hold,
+    ) -> Result<Arc<RoomEntry>, TooManyRooms> {
+        self.open_ephemeral(mode, name, private, opener).map(|room| room.entry())
+    }
+
+    fn quick_play(
+        &self,
+        mode: ModeId,
+        may_open: &dyn Fn() -> Result<Hold, CloseCode>,
+    ) -> Result<Arc<RoomEntry>, CloseCode> {
+        self.quick_play(mode, may_open).map(|room| room.entry())
+    }
+
+    fn reserve(&self, room: RoomId, address: IpAddr) -> Result<u64, NotReserved> {
+        let number = secret::number();
+        let Some(room) = self.get(room) else { return Ok(number) };
+        // Commands that the room has not handled yet may be reservations too.
+        let coming = room.status.coming.load(Ordering::Relaxed) as usize;
+        if usize::from(room.status.reserved.load(Ordering::Relaxed)).saturating_add(coming) >= RESERVED_MAX {
+            return Err(NotReserved::RoomFull);
+        }
+        let limits = &self.context.limits;
+        let wants = limits.caps().reservation(room.id(), room.seats_per_address());
+        let hold = limits.take(address, &wants).map_err(NotReserved::TooMuch)?;
+        let until = self.context.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
+        // It may have ended since.
+        let _ = room.send(RoomCommand::Reserve(number, until, hold));
+        Ok(number)
+    }
+
+    fn leave(&self, seat: SeatLocation) {
+        // An ended room has no seats to free.
+        let _ = self.get(seat.room).map(|room| room.send(RoomCommand::Leave(seat.seat)));
+    }
+
+    fn close(&self, id: RoomId) {
+        if let Some(room) = self.get(id) {
+            room.close();
+        }
+    }
+
+    fn sweep(&self, still_us: u64) {
+        self.sweep(still_us);
+    }
+
+    fn end_threads(&self) {
+        self.pool.end();
+    }
+
+    fn end_rooms(&self) {
+        self.pool.end_rooms();
     }
 }
 

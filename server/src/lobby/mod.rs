@@ -23,6 +23,8 @@ pub mod restrictions;
 pub mod sessions;
 
 use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use broadside_core::commands::{
@@ -47,17 +49,16 @@ use crate::metrics::labels::{AddressLimit, JoinResult};
 use crate::rooms::context::ServerContext;
 use account_tokens::AccountTokens;
 use board::Leaderboard;
-use directory::Directory;
+use directory::{Directory, Rooms};
 use mutes::Mutes;
 use names::{FitName, Looks};
 use reports::Reports;
 use restrictions::Restrictions;
 use sessions::Sessions;
 
-/// Everything between the rooms, shared by all threads.
-pub struct ServerLobby<G: Game> {
+/// Everything between the rooms, whatever game is played in them.
+pub struct LobbyState {
     pub context: ServerContext,
-    pub directory: Directory<G>,
     pub sessions: Sessions,
     pub account_tokens: AccountTokens,
     pub restrictions: Restrictions,
@@ -69,18 +70,18 @@ pub struct ServerLobby<G: Game> {
     pub room_creations: AddressRates,
 }
 
-impl<G: Game> ServerLobby<G> {
-    /// A lobby without sessions, over the rooms of `directory`.
+/// The lobby, shared by all threads: what lies between the rooms, and the rooms.
+pub struct ServerLobby<G: Game> {
+    pub state: Arc<LobbyState>,
+    pub directory: Arc<Directory<G>>,
+}
+
+impl LobbyState {
+    /// A lobby without sessions.
     #[must_use]
-    pub fn new(
-        context: ServerContext,
-        directory: Directory<G>,
-        sessions: Sessions,
-        account_tokens: AccountTokens,
-    ) -> Self {
-        ServerLobby {
+    pub fn new(context: ServerContext, sessions: Sessions, account_tokens: AccountTokens) -> Self {
+        LobbyState {
             context,
-            directory,
             sessions,
             account_tokens,
             restrictions: Restrictions::default(),
@@ -92,8 +93,19 @@ impl<G: Game> ServerLobby<G> {
     }
 
     /// Ends every session of an account; see [`Lobby::kick`].
-    pub fn kick_account(&self, account: AccountId, code: CloseCode) {
-        self.sessions.of_account(account).into_iter().for_each(|session| self.kick(session, code));
+    pub fn kick_account(&self, account: AccountId, code: CloseCode, rooms: &dyn Rooms) {
+        self.sessions.of_account(account).into_iter().for_each(|session| self.kick(session, code, rooms));
+    }
+
+    /// See [`Lobby::kick`].
+    pub fn kick(&self, session: SessionId, code: CloseCode, rooms: &dyn Rooms) {
+        assert_eq!(code.retry(), Retry::Manual, "after {code:?} a client comes back, and its seat is kept");
+        match self.sessions.whereabouts(session) {
+            (Some(id), _) => self.context.shards[id.shard].send([ShardCommand::Kick(id, session, code)]),
+            (None, Some(seat)) => rooms.leave(seat),
+            // It has ended.
+            (None, None) => {}
+        }
     }
 
     fn is_banned(&self, account: AccountId) -> bool {
@@ -102,23 +114,11 @@ impl<G: Game> ServerLobby<G> {
 
     /// Once a second: removes ended rooms and assembles the leaderboard. The server stood still for `still_us`
     /// microseconds since the last call.
-    pub fn sweep(&self, still_us: u64) {
-        self.directory.sweep(still_us);
+    pub fn sweep(&self, still_us: u64, rooms: &dyn Rooms) {
+        rooms.sweep(still_us);
         self.mutes.sweep(self.context.clock.now(), |account| !self.sessions.of_account(account).is_empty());
         self.room_creations.forget(self.context.clock.now());
-        self.leaderboard.renew(&self.directory, &self.context);
-    }
-
-    /// A shard failed: its connections are gone, and the rooms learn that the seats there are free.
-    pub fn lose_shard(&self, shard: usize) {
-        // Counted first, logged last: nothing that follows can hide it.
-        self.context.metrics.shard_failures.inc();
-        self.sessions.lose_shard(shard);
-        for room in self.directory.all() {
-            // An ended room has no players to lose.
-            let _ = room.send(RoomCommand::ShardLost(shard));
-        }
-        tracing::error!(shard, "shard failed and was restarted");
+        self.leaderboard.renew(&rooms.all(), &self.context);
     }
 
     /// Whether a room may be opened for a client at this address: the address's share of the rooms.
@@ -147,6 +147,28 @@ impl<G: Game> ServerLobby<G> {
         let limits = &self.context.limits;
         let taken = limits.take(address, &[limits.caps().room()]);
         taken.inspect_err(|TooMuch(what)| self.context.refused(address, what.label()))
+    }
+}
+
+impl<G: Game> Deref for ServerLobby<G> {
+    type Target = LobbyState;
+
+    fn deref(&self) -> &LobbyState {
+        &self.state
+    }
+}
+
+impl<G: Game> ServerLobby<G> {
+    /// A shard failed: its connections are gone, and the rooms learn that the seats there are free.
+    pub fn lose_shard(&self, shard: usize) {
+        // Counted first, logged last: nothing that follows can hide it.
+        self.context.metrics.shard_failures.inc();
+        self.sessions.lose_shard(shard);
+        for room in self.directory.all() {
+            // An ended room has no players to lose.
+            let _ = room.send(RoomCommand::ShardLost(shard));
+        }
+        tracing::error!(shard, "shard failed and was restarted");
     }
 
     fn ask(&self, join: &Join) -> Result<RoomInfo, CloseCode> {
@@ -223,13 +245,7 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
     }
 
     fn kick(&self, session: SessionId, code: CloseCode) {
-        assert_eq!(code.retry(), Retry::Manual, "after {code:?} a client comes back, and its seat is kept");
-        match self.sessions.whereabouts(session) {
-            (Some(id), _) => self.context.shards[id.shard].send([ShardCommand::Kick(id, session, code)]),
-            (None, Some(seat)) => self.send(seat.room, RoomCommand::Leave(seat.seat)),
-            // It has ended.
-            (None, None) => {}
-        }
+        self.state.kick(session, code, &*self.directory);
     }
 
     fn report(&self, report: PlayerReport, topics: &[Topic]) {

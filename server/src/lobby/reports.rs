@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use broadside_core::commands::{AccountId, SessionId};
 use broadside_core::lobby::PlayerReport;
 use broadside_core::messages::EncodedMessage;
-use broadside_shared::game::Game;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::limits::CHAT_KEPT;
 use broadside_shared::protocol::message::{Publication, ServerMsg};
@@ -15,7 +14,7 @@ use broadside_shared::protocol::topic::Topic;
 
 use tokio::sync::Notify;
 
-use super::ServerLobby;
+use super::LobbyState;
 
 /// Most reports that wait. Further ones are dropped and counted, and are still in the log.
 pub const REPORTS_MAX: usize = 1_024;
@@ -89,7 +88,7 @@ pub struct ChatLine {
     pub text: Text,
 }
 
-impl<G: Game> ServerLobby<G> {
+impl LobbyState {
     pub(super) fn keep_report(&self, report: PlayerReport, topics: &[Topic]) {
         let PlayerReport { by, of, text } = report;
         let (by, of) = (self.party(by), self.party(of));

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use broadside_core::bucket::Bucket;
 use broadside_core::commands::Hold;
-use broadside_shared::game::Game;
 
 use super::bounds::SPARE_CONNECTIONS;
 use crate::app::App;
@@ -22,8 +21,8 @@ const ATTEMPTS: u32 = 25;
 const ATTEMPT_EVERY: Duration = Duration::from_millis(20);
 
 /// Counts a connection as open, in total and for its address, until it is dropped.
-pub struct ConnectionGuard<G: Game> {
-    app: Arc<App<G>>,
+pub struct ConnectionGuard {
+    app: Arc<App>,
     counted: Mutex<CountedConnection>,
 }
 
@@ -44,12 +43,12 @@ pub(crate) enum Rejection {
     TooManyFromAddress,
 }
 
-impl<G: Game> ConnectionGuard<G> {
+impl ConnectionGuard {
     /// Counts a connection from `peer`.
     ///
     /// # Errors
     /// The server, or the address, has so many connections that not even the spare ones for rejections are left.
-    pub(crate) fn new(app: &Arc<App<G>>, peer: IpAddr, descriptor: Descriptor) -> Result<Self, Rejection> {
+    pub(crate) fn new(app: &Arc<App>, peer: IpAddr, descriptor: Descriptor) -> Result<Self, Rejection> {
         let open = app.connections.fetch_add(1, Ordering::AcqRel) + 1;
         app.metrics.connections.inc();
         let counted = CountedConnection {
@@ -139,11 +138,11 @@ impl<G: Game> ConnectionGuard<G> {
     }
 }
 
-fn is_proxy<G: Game>(app: &App<G>, peer: IpAddr) -> bool {
+fn is_proxy(app: &App, peer: IpAddr) -> bool {
     app.config.trust_proxy.iter().any(|proxy| proxy.contains(peer))
 }
 
-impl<G: Game> Drop for ConnectionGuard<G> {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.app.connections.fetch_sub(1, Ordering::AcqRel);
         self.app.metrics.connections.dec();

@@ -18,20 +18,20 @@ use crate::inbox::Inbox;
 
 /// A connection for a shard.
 pub enum Arrival<G: Game> {
-    Upgraded(Upgraded<G>),
+    Upgraded(Upgraded),
     /// Its seat is on the shard, which takes it over.
-    Migrated(Box<(Socket<G>, Box<Connection<G>>)>),
+    Migrated(Box<(Socket, Box<Connection<G>>)>),
 }
 
 /// A WebSocket that has just been upgraded.
-pub struct Upgraded<G: Game> {
+pub struct Upgraded {
     /// The socket, with its TLS.
     pub transport: Transport,
     /// Bytes that came right behind the handshake.
     pub early: Bytes,
     pub address: SocketAddr,
     /// Its share of the open connections.
-    pub guard: Option<Arc<ConnectionGuard<G>>>,
+    pub guard: Option<Arc<ConnectionGuard>>,
     /// How it began, if the client asked for that to be kept.
     pub handshake: Option<Box<Handshake>>,
     /// It was upgraded only to be closed with this code: a page can read no other refusal.
@@ -39,11 +39,11 @@ pub struct Upgraded<G: Game> {
 }
 
 /// A WebSocket on its shard.
-pub struct Socket<G: Game> {
+pub struct Socket {
     pub(super) conn: Conn,
     /// When it is dropped, once its close was sent.
     pub(super) drop_at: Option<MonoTime>,
-    pub(super) _guard: Option<Arc<ConnectionGuard<G>>>,
+    pub(super) _guard: Option<Arc<ConnectionGuard>>,
 }
 
 /// The shards that own sockets, to hand connections to.
@@ -59,7 +59,7 @@ impl<G: Game> Shards<G> {
     }
 
     /// Hands a new connection to the next shard, in turn.
-    pub fn hand_over(&self, upgraded: Upgraded<G>) {
+    pub fn hand_over(&self, upgraded: Upgraded) {
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
         self.inboxes[next].send([Arrival::Upgraded(upgraded)]);
     }

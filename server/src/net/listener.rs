@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use broadside_shared::game::Game;
 use http::StatusCode;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -35,7 +34,7 @@ const LAST_RESPONSE: Duration = Duration::from_secs(1);
 const HANDSHAKE: u8 = 22;
 
 /// Serves until the app ends and every connection is closed, or [`DRAIN`] has passed. Serves TLS if there is an acceptor.
-pub(crate) async fn serve<G: Game>(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, app: Arc<App<G>>) {
+pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, app: Arc<App>) {
     let mut ending = app.ending.clone();
     let mut port = Port::new(listener);
     loop {
@@ -95,15 +94,15 @@ pub(crate) async fn serve<G: Game>(listener: TcpListener, tls: Option<TlsAccepto
 }
 
 /// A connection before its upgrade.
-struct HttpConnection<G: Game> {
+struct HttpConnection {
     router: Router,
-    app: Arc<App<G>>,
-    guard: Arc<ConnectionGuard<G>>,
+    app: Arc<App>,
+    guard: Arc<ConnectionGuard>,
     peer: SocketAddr,
     direct: Option<Scheme>,
 }
 
-impl<G: Game> HttpConnection<G> {
+impl HttpConnection {
     /// Serves HTTP until the connection ends, is upgraded, or the app ends.
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let HttpConnection { router, app, guard, peer, direct } = self;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use broadside_shared::game::Game;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
@@ -18,7 +17,7 @@ use crate::app::App;
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves until the app ends.
-pub(crate) async fn serve<G: Game>(listener: TcpListener, router: Router, app: Arc<App<G>>) {
+pub(crate) async fn serve(listener: TcpListener, router: Router, app: Arc<App>) {
     let mut ending = app.ending.clone();
     let mut port = Port::new(listener);
     loop {

@@ -81,7 +81,8 @@ impl Poller {
 /// # Errors
 /// When the operating system gives no thread.
 pub fn spawn<G: Game>(
-    app: Arc<App<G>>,
+    app: Arc<App>,
+    lobby: Arc<ServerLobby<G>>,
     shards: Arc<Shards<G>>,
     index: usize,
     mut poller: Poller,
@@ -92,12 +93,12 @@ pub fn spawn<G: Game>(
         let _vital = vital;
         poller.wakeup.read_here();
         loop {
-            let run = || Shard::new(&app, &shards, index, &mut poller).run();
+            let run = || Shard::new(&app, &lobby, &shards, index, &mut poller).run();
             if std::panic::catch_unwind(AssertUnwindSafe(run)).is_ok() {
                 return;
             }
             // Its sockets are closed by now.
-            app.lobby.lose_shard(index);
+            lobby.lose_shard(index);
             if app.is_ending() {
                 // The shutdown may be among the commands that it lost.
                 return;
@@ -107,14 +108,14 @@ pub fn spawn<G: Game>(
 }
 
 struct Shard<'a, G: Game> {
-    app: &'a App<G>,
+    app: &'a App,
     lobby: &'a ServerLobby<G>,
     shards: &'a Shards<G>,
     index: usize,
     poller: &'a mut Poller,
     core: ShardCore<G>,
     /// Under the keys of the core's connections.
-    sockets: Slab<Socket<G>>,
+    sockets: Slab<Socket>,
     commands: Vec<ShardCommand>,
     arrivals: Vec<Arrival<G>>,
     /// Keys of sockets that were not read to the end.
@@ -147,10 +148,16 @@ impl Readiness {
 }
 
 impl<'a, G: Game> Shard<'a, G> {
-    fn new(app: &'a App<G>, shards: &'a Shards<G>, index: usize, poller: &'a mut Poller) -> Self {
+    fn new(
+        app: &'a App,
+        lobby: &'a ServerLobby<G>,
+        shards: &'a Shards<G>,
+        index: usize,
+        poller: &'a mut Poller,
+    ) -> Self {
         Shard {
             app,
-            lobby: &app.lobby,
+            lobby,
             shards,
             index,
             poller,
@@ -210,7 +217,7 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn now(&self) -> MonoTime {
-        self.lobby.context.clock.now()
+        self.app.lobby.context.clock.now()
     }
 
     /// Waits until `until`, or until a command comes.
@@ -246,7 +253,7 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn handle_commands(&mut self) {
         let mut commands = std::mem::take(&mut self.commands);
-        self.lobby.context.shards[self.index].take(&mut commands);
+        self.app.lobby.context.shards[self.index].take(&mut commands);
         for command in commands.drain(..) {
             if matches!(command, ShardCommand::Shutdown) {
                 self.ending_at = Some(Instant::now() + DRAIN);
@@ -258,7 +265,7 @@ impl<'a, G: Game> Shard<'a, G> {
         self.commands = commands;
     }
 
-    fn connect(&mut self, upgraded: Upgraded<G>) {
+    fn connect(&mut self, upgraded: Upgraded) {
         let Upgraded { transport, early, address, guard, handshake, refused_with } = upgraded;
         let socket = Socket { conn: Conn::new(transport, &early), drop_at: None, _guard: guard };
         let Some(key) = self.register(socket) else { return };
@@ -274,7 +281,7 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     /// Registers a socket with the epoll. Gives its key.
-    fn register(&mut self, mut socket: Socket<G>) -> Option<usize> {
+    fn register(&mut self, mut socket: Socket) -> Option<usize> {
         let entry = self.sockets.vacant_entry();
         let key = entry.key();
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -504,9 +511,9 @@ impl<G: Game> Drop for Shard<'_, G> {
 }
 
 /// The sockets during a fan-out.
-struct WalkedSockets<'a, G: Game>(&'a mut Slab<Socket<G>>);
+struct WalkedSockets<'a>(&'a mut Slab<Socket>);
 
-impl<G: Game> Sockets for WalkedSockets<'_, G> {
+impl Sockets for WalkedSockets<'_> {
     const HEADROOM: usize = HEADER_MAX;
 
     fn state(&self, key: usize) -> Option<SocketState> {

@@ -38,7 +38,7 @@ use crate::requester::Requester;
 /// `GET /ws`. A page cannot read the status of a refused handshake. If the handshake itself is valid and the refusal is one that the
 /// page should explain, the connection is therefore upgraded, and the shard closes it with a code.
 pub(crate) async fn upgrade<G: Game>(
-    State(app): State<Arc<App<G>>>,
+    State(app): State<Arc<App>>,
     Extension(requester): Extension<Requester>,
     Extension(shards): Extension<Arc<Shards<G>>>,
     request: Request,
@@ -68,7 +68,7 @@ pub(crate) async fn upgrade<G: Game>(
         let detail = "this connection cannot be upgraded to a WebSocket".to_owned();
         return Refusal { status: StatusCode::UPGRADE_REQUIRED, detail }.into_response();
     };
-    let guard = parts.extensions.remove::<Arc<ConnectionGuard<G>>>();
+    let guard = parts.extensions.remove::<Arc<ConnectionGuard>>();
     let refused_with = refused_with.or_else(|| admission.and_then(Admission::close_code));
     let mut recorded = handshake::record(&parts.uri, &parts.headers);
     let response = switching_protocols(&key);
@@ -89,7 +89,7 @@ pub(crate) async fn upgrade<G: Game>(
 
 /// Counts a request by a page of another origin, and logs each origin once: a proxy that changes `Host` causes the same refusal, and
 /// only the log shows it.
-fn count_foreign_origin<G: Game>(app: &App<G>, headers: &HeaderMap, detail: &str) {
+fn count_foreign_origin(app: &App, headers: &HeaderMap, detail: &str) {
     app.metrics.origin_refusals.inc();
     let value = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("?");
     let origin: String = value(ORIGIN).chars().take(200).collect();

@@ -1,5 +1,6 @@
 //! A room's handle for the rest of the server: its mailbox and its status.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -17,8 +18,8 @@ use super::runner::RoomRunner;
 use super::status::RoomStatus;
 use crate::limits::holds::share;
 
-/// A room's handle for the rest of the server.
-pub struct RoomHandle<G: Game> {
+/// What the server knows of a room, whatever game is played in it.
+pub struct RoomEntry {
     pub info: RoomInfo,
     pub name: String,
     pub status: Arc<RoomStatus>,
@@ -26,6 +27,30 @@ pub struct RoomHandle<G: Game> {
     pub code: Option<RoomCode>,
     /// Whether it ends when it was not played for a while.
     pub is_ephemeral: bool,
+}
+
+impl RoomEntry {
+    #[must_use]
+    pub fn id(&self) -> RoomId {
+        self.info.id
+    }
+
+    /// Limit of seats per address.
+    #[must_use]
+    pub fn seats_per_address(&self) -> usize {
+        seats_per_address(self.is_ephemeral, self.info.config.capacity)
+    }
+
+    /// Whether the room has ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.status.is_over()
+    }
+}
+
+/// A room's handle for the rest of the server.
+pub struct RoomHandle<G: Game> {
+    entry: Arc<RoomEntry>,
     /// The share of the address that opened it.
     _opener: Hold,
     mailbox: Arc<Mailbox<G, RoomRunner<G>>>,
@@ -70,11 +95,7 @@ impl<G: Game> RoomHandle<G> {
         let runner = RoomRunner::new(room, Arc::clone(&mailbox), Arc::clone(&status), context.clone());
         pool.add(Box::new(runner), now);
         RoomHandle {
-            info,
-            name,
-            status,
-            code,
-            is_ephemeral,
+            entry: Arc::new(RoomEntry { info, name, status, code, is_ephemeral }),
             _opener: opener,
             mailbox,
             context: context.clone(),
@@ -82,15 +103,10 @@ impl<G: Game> RoomHandle<G> {
         }
     }
 
+    /// What is known of the room, to share.
     #[must_use]
-    pub fn id(&self) -> RoomId {
-        self.info.id
-    }
-
-    /// Limit of seats per address.
-    #[must_use]
-    pub fn seats_per_address(&self) -> usize {
-        seats_per_address(self.is_ephemeral, self.info.config.capacity)
+    pub fn entry(&self) -> Arc<RoomEntry> {
+        Arc::clone(&self.entry)
     }
 
     /// Sends a command that is no input: it always finds space.
@@ -118,12 +134,6 @@ impl<G: Game> RoomHandle<G> {
         }
     }
 
-    /// Whether the room has ended.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.status.is_over()
-    }
-
     /// How many commands wait in the mailbox.
     #[must_use]
     pub fn mailbox_len(&self) -> usize {
@@ -140,6 +150,14 @@ impl<G: Game> RoomHandle<G> {
     pub fn retire(&self) {
         // An error means that it has ended already.
         let _ = self.send(RoomCommand::Retire);
+    }
+}
+
+impl<G: Game> Deref for RoomHandle<G> {
+    type Target = RoomEntry;
+
+    fn deref(&self) -> &RoomEntry {
+        &self.entry
     }
 }
 

@@ -137,7 +137,7 @@ impl Server {
 
     /// Its rooms and sessions.
     pub(crate) fn lobby(&self) -> &ServerLobby<Toy> {
-        &self.running.app().lobby
+        self.running.lobby()
     }
 
     /// One of its rooms.

@@ -19,7 +19,7 @@ async fn a_thread_that_ends_early_ends_the_server() {
             "shard-0" => context.shards[0].send([ShardCommand::Shutdown]),
             // The bots are the last shard.
             "bots" => context.shards[1].send([ShardCommand::Shutdown]),
-            _ => running.app().lobby.directory.pool().end(),
+            _ => running.app().rooms.end_threads(),
         }
         let gone = within("the word of its end", running.gone()).await;
         assert!(gone.starts_with(part), "{gone}, not {part}");

@@ -86,7 +86,8 @@ fn a_banned_player_loses_the_connection_or_the_parked_seat_and_does_not_resume()
     run(&mut sim, 0.1);
     for account in [ANN, BOB] {
         sim.server().lobby.restrictions.ban(account, Until::Forever);
-        sim.server().lobby.kick_account(account, CloseCode::Banned);
+        let lobby = &sim.server().lobby;
+        lobby.kick_account(account, CloseCode::Banned, &*lobby.directory);
     }
     // Before the room has freed the seat, and without a token of the account.
     sim.clients[1].client.set_account(None);

@@ -10,7 +10,6 @@ use axum::extract::{Path, State};
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
 use broadside_store::StoreError;
 use broadside_store::accounts::Account;
 use broadside_store::friends::{Friend, FriendLink, Friendship};
@@ -117,11 +116,7 @@ enum FriendRefused {
         (status = 503, description = "The database does not answer", body = Problem)
     )
 )]
-pub(crate) async fn friends<G: Game>(
-    State(app): State<Arc<App<G>>>,
-    headers: HeaderMap,
-    signed_in: SignedIn,
-) -> Response {
+pub(crate) async fn friends(State(app): State<Arc<App>>, headers: HeaderMap, signed_in: SignedIn) -> Response {
     let account = signed_in.account.id;
     let found = async {
         let friends = app.store.friends(account).await?;
@@ -150,8 +145,8 @@ pub(crate) async fn friends<G: Game>(
         FriendRefused
     )
 )]
-pub(crate) async fn befriend<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn befriend(
+    State(app): State<Arc<App>>,
     signed_in: SignedIn,
     name: Result<Path<String>, PathRejection>,
 ) -> Response {
@@ -185,8 +180,8 @@ pub(crate) async fn befriend<G: Game>(
         (status = 503, description = "The database does not answer", body = Problem)
     )
 )]
-pub(crate) async fn unfriend<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn unfriend(
+    State(app): State<Arc<App>>,
     signed_in: SignedIn,
     name: Result<Path<String>, PathRejection>,
 ) -> Response {
@@ -204,7 +199,7 @@ pub(crate) async fn unfriend<G: Game>(
 
 /// Makes a link by which others become friends, valid for a week. It takes the place of the account's former one.
 #[utoipa::path(post, path = "/api/friend-link", responses((status = 200, body = FriendLinkView), FriendRefused))]
-pub(crate) async fn make_link<G: Game>(State(app): State<Arc<App<G>>>, signed_in: SignedIn) -> Response {
+pub(crate) async fn make_link(State(app): State<Arc<App>>, signed_in: SignedIn) -> Response {
     if let Some(refused) = not_now(&app, &signed_in) {
         return refused;
     }
@@ -226,10 +221,7 @@ pub(crate) async fn make_link<G: Game>(State(app): State<Arc<App<G>>>, signed_in
         (status = 503, description = "The database does not answer", body = Problem)
     )
 )]
-pub(crate) async fn invitation<G: Game>(
-    State(app): State<Arc<App<G>>>,
-    code: Result<Path<String>, PathRejection>,
-) -> Response {
+pub(crate) async fn invitation(State(app): State<Arc<App>>, code: Result<Path<String>, PathRejection>) -> Response {
     match inviter(&app, code).await {
         Ok((inviter, link)) => {
             uncached(Json(InvitationView { name: inviter.name, expires_s: link.expires_us / 1_000_000 }))
@@ -249,8 +241,8 @@ pub(crate) async fn invitation<G: Game>(
         FriendRefused
     )
 )]
-pub(crate) async fn accept_invitation<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn accept_invitation(
+    State(app): State<Arc<App>>,
     signed_in: SignedIn,
     code: Result<Path<String>, PathRejection>,
 ) -> Response {
@@ -271,10 +263,7 @@ pub(crate) async fn accept_invitation<G: Game>(
 }
 
 /// The account whose link has this code, and the link.
-async fn inviter<G: Game>(
-    app: &App<G>,
-    code: Result<Path<String>, PathRejection>,
-) -> Result<(Account, FriendLink), Response> {
+async fn inviter(app: &App, code: Result<Path<String>, PathRejection>) -> Result<(Account, FriendLink), Response> {
     let gone = || problem(StatusCode::NOT_FOUND, "this link is not valid, or no longer; ask for a new one");
     let code = code.map(|Path(code)| code).unwrap_or_default();
     if code.len() != CODE_BYTES * 4 / 3 || !code.is_ascii() {
@@ -289,7 +278,7 @@ async fn inviter<G: Game>(
 }
 
 /// The refusal of an account that cannot make friends, or not so fast.
-fn not_now<G: Game>(app: &App<G>, SignedIn { account, .. }: &SignedIn) -> Option<Response> {
+fn not_now(app: &App, SignedIn { account, .. }: &SignedIn) -> Option<Response> {
     if !account.keeps_name {
         let detail = "friends are found by name: keep your name at /account first";
         return Some(problem(StatusCode::FORBIDDEN, detail));
@@ -316,7 +305,7 @@ fn word(friendship: Friendship) -> &'static str {
 }
 
 impl FriendView {
-    fn of<G: Game>(app: &App<G>, Friend { account, friendship }: Friend) -> FriendView {
+    fn of(app: &App, Friend { account, friendship }: Friend) -> FriendView {
         let (presence, since_s) = match friendship {
             Friendship::Since(since_us) => (PresenceView::of(app, account.id), Some(since_us / 1_000_000)),
             Friendship::Requested | Friendship::Asked => (PresenceView::HIDDEN, None),
@@ -326,7 +315,7 @@ impl FriendView {
 }
 
 impl FriendLinkView {
-    fn of<G: Game>(app: &App<G>, link: &FriendLink) -> FriendLinkView {
+    fn of(app: &App, link: &FriendLink) -> FriendLinkView {
         FriendLinkView {
             link: format!("{}/friend/{}", app.config.base_path, link.code),
             expires_s: link.expires_us / 1_000_000,

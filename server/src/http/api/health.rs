@@ -7,13 +7,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::uncached;
 use crate::app::App;
-use crate::rooms::handle::RoomHandle;
+use crate::rooms::handle::RoomEntry;
 use crate::store::StoreHealth;
 
 /// Time without a tick after which a room counts as stuck, in microseconds.
@@ -71,11 +70,11 @@ impl StoreView {
     path = "/healthz",
     responses((status = 200, body = Health), (status = 503, description = "A room does not tick", body = Health))
 )]
-pub(crate) async fn healthz<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
-    let rooms = app.lobby.directory.all();
+pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
+    let rooms = app.rooms.all();
     let now = app.lobby.context.clock.now();
     // An empty room sleeps; any other one is polled many times per second.
-    let is_running = |room: &Arc<RoomHandle<G>>| {
+    let is_running = |room: &Arc<RoomEntry>| {
         let looked_at = room.status.looked_at.load(Ordering::Relaxed);
         let asleep = room.status.asleep_since.load(Ordering::Relaxed) != 0;
         asleep || room.is_over() || now.0.saturating_sub(looked_at) < STUCK_US

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use broadside_shared::game::Game;
 use broadside_shared::protocol::message::Leader;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -37,7 +36,7 @@ pub(crate) struct LeaderView {
 
 /// Shows the leaderboard of all public rooms, as published in the topic `leaderboard`.
 #[utoipa::path(get, path = "/api/leaderboard", responses((status = 200, body = LeaderboardView)))]
-pub(crate) async fn leaderboard<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
+pub(crate) async fn leaderboard(State(app): State<Arc<App>>) -> Response {
     let (at, leaders) = app.lobby.leaderboard.newest();
     let entry =
         |leader: &Leader| LeaderView { name: leader.name.to_string(), room: leader.room.0, score: leader.score };

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use broadside_core::room::mode_name;
-use broadside_shared::game::Game;
 use broadside_shared::protocol::room::ModeId;
 use broadside_store::accounts::AccountId;
 use broadside_store::boards::{After, Entry, Measure};
@@ -160,8 +158,8 @@ pub(crate) struct Page {
         (status = 503, description = "The database does not answer", body = Problem)
     )
 )]
-pub(crate) async fn leaderboards<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn leaderboards(
+    State(app): State<Arc<App>>,
     Extension(recent): Extension<Arc<RecentBoards>>,
     headers: HeaderMap,
     signed_in: Option<SignedIn>,
@@ -169,7 +167,7 @@ pub(crate) async fn leaderboards<G: Game>(
 ) -> Response {
     let viewer = signed_in.map(|signed_in| signed_in.account.id);
     let now = now_us();
-    let asked = match query.check::<G>(app.config.season, now) {
+    let asked = match query.check(&app, now) {
         Ok(asked) => asked,
         Err(wrong) => return problem(StatusCode::BAD_REQUEST, &wrong),
     };
@@ -211,7 +209,7 @@ pub(crate) async fn leaderboards<G: Game>(
         (status = 503, description = "The database does not answer", body = Problem)
     )
 )]
-pub(crate) async fn seasons<G: Game>(State(app): State<Arc<App<G>>>, headers: HeaderMap) -> Response {
+pub(crate) async fn seasons(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     match app.store.seasons().await {
         Ok(mut past) => {
             let current = SeasonView::at(app.config.season, now_us());
@@ -233,19 +231,19 @@ impl BoardQuery {
     ///
     /// # Errors
     /// A sentence for the client about the first wrong parameter.
-    fn check<G: Game>(&self, season: Season, now_us: i64) -> Result<Asked, String> {
-        let mode = self.mode.as_deref().map_or(Ok(ModeId(0)), mode_named::<G>)?;
+    fn check(&self, app: &App, now_us: i64) -> Result<Asked, String> {
+        let mode = self.mode.as_deref().map_or(Ok(ModeId(0)), |mode| mode_named(&app.game, mode))?;
         let by = self.by.unwrap_or(By::Score);
         let period = match self.period.as_deref() {
             None => Period::All,
-            Some(name) => period_named(name, season, now_us)?,
+            Some(name) => period_named(name, app.config.season, now_us)?,
         };
         if by == By::Rating && period != Period::All {
             return Err("ratings are those of now: by=rating goes with period=all, or without a period".to_owned());
         }
         let limit = page_limit(self.limit, ENTRIES)?;
         let scope = self.scope.unwrap_or(Scope::All);
-        let board = Board { mode: mode_name::<G>(mode), period, by };
+        let board = Board { mode: app.game.mode_name(mode), period, by };
         let after = match self.cursor.as_deref() {
             None => None,
             Some(_) if by == By::Rating || scope == Scope::Friends => return Err(WRONG_CURSOR.to_owned()),

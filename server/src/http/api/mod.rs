@@ -43,12 +43,12 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::{Game, ModeSpec};
+use broadside_shared::game::ModeSpec;
 use broadside_shared::protocol::room::ModeId;
 use broadside_store::StoreError;
 use serde::de::DeserializeOwned;
 
-use crate::app::App;
+use crate::app::{App, GameInfo};
 use crate::problem::{Problem, problem};
 
 /// A JSON request body; one that cannot be read is refused with problem details.
@@ -137,7 +137,7 @@ enum BodyRefused {
 }
 
 /// The refusal if this address creates rooms or reservations too fast.
-fn rate_limited<G: Game>(app: &App<G>, address: IpAddr) -> Option<Response> {
+fn rate_limited(app: &App, address: IpAddr) -> Option<Response> {
     app.lobby.may_ask(address).err().map(|wait_s| too_fast(wait_s, address))
 }
 
@@ -145,10 +145,10 @@ fn rate_limited<G: Game>(app: &App<G>, address: IpAddr) -> Option<Response> {
 ///
 /// # Errors
 /// A sentence for the client: the name, and the names there are.
-fn mode_named<G: Game>(name: &str) -> Result<ModeId, String> {
-    ModeSpec::named(G::MODES, name).ok_or_else(|| {
+fn mode_named(game: &GameInfo, name: &str) -> Result<ModeId, String> {
+    ModeSpec::named(game.modes, name).ok_or_else(|| {
         let (name, all): (String, Vec<_>) =
-            (name.chars().take(32).collect(), G::MODES.iter().map(|mode| mode.name).collect());
+            (name.chars().take(32).collect(), game.modes.iter().map(|mode| mode.name).collect());
         format!("no mode is called `{name}`; there is {}", all.join(", "))
     })
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
 use broadside_shared::protocol::message::Publication;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;
@@ -40,8 +39,8 @@ pub(crate) struct AnnouncementRequest {
     ),
     security(("operator" = []))
 )]
-pub(crate) async fn announce<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn announce(
+    State(app): State<Arc<App>>,
     Extension(requester): Extension<Requester>,
     headers: HeaderMap,
     body: Result<Body<AnnouncementRequest>, Response>,

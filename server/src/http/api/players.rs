@@ -6,7 +6,6 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use broadside_shared::game::Game;
 use broadside_shared::protocol::name::Name;
 use broadside_store::StoreError;
 use broadside_store::accounts::Account;
@@ -130,8 +129,8 @@ pub(crate) struct DayView {
         (status = 503, description = "The database does not answer", body = Problem)
     )
 )]
-pub(crate) async fn player<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn player(
+    State(app): State<Arc<App>>,
     Extension(recent): Extension<Arc<RecentPlayers>>,
     headers: HeaderMap,
     name: Result<Path<String>, PathRejection>,
@@ -158,12 +157,12 @@ pub(super) fn nobody(name: &str) -> Response {
     problem(StatusCode::NOT_FOUND, &format!("no player keeps the name `{name}`; guests have no page"))
 }
 
-async fn player_json<G: Game>(app: &App<G>, looks: &[String]) -> Result<Option<Arc<StoredFile>>, StoreError> {
+async fn player_json(app: &App, looks: &[String]) -> Result<Option<Arc<StoredFile>>, StoreError> {
     let Some(account) = app.store.account_named(looks).await? else { return Ok(None) };
     Ok(Some(json(&view(app, account).await?)))
 }
 
-async fn view<G: Game>(app: &App<G>, account: Account) -> Result<PlayerView, StoreError> {
+async fn view(app: &App, account: Account) -> Result<PlayerView, StoreError> {
     let (store, now) = (&app.store, now_us());
     let totals = store.totals(account.id).await?;
     let mut ranks = Vec::new();

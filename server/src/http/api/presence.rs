@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use broadside_core::room::mode_name;
-use broadside_shared::game::Game;
 use broadside_store::accounts::AccountId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::rooms::handle::RoomHandle;
+use crate::rooms::handle::RoomEntry;
 
 /// Where a player is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,13 +39,13 @@ impl PresenceView {
     pub(super) const HIDDEN: PresenceView = PresenceView { online: false, room: None };
 
     /// Where the owner of this account is.
-    pub(super) fn of<G: Game>(app: &App<G>, account: AccountId) -> PresenceView {
+    pub(super) fn of(app: &App, account: AccountId) -> PresenceView {
         let sessions = app.lobby.sessions.of_account(account);
         let (mut online, mut room) = (false, None);
         for session in sessions {
             let (connection, seat) = app.lobby.sessions.whereabouts(session);
             online |= connection.is_some();
-            let played = seat.filter(|_| connection.is_some()).and_then(|seat| app.lobby.directory.get(seat.room));
+            let played = seat.filter(|_| connection.is_some()).and_then(|seat| app.rooms.get(seat.room));
             room = room.or(played.filter(|room| room.code.is_none()));
         }
         PresenceView { online, room: room.map(|room| PlayedRoomView::of(app, &room)) }
@@ -55,13 +53,13 @@ impl PresenceView {
 }
 
 impl PlayedRoomView {
-    fn of<G: Game>(app: &App<G>, room: &Arc<RoomHandle<G>>) -> PlayedRoomView {
+    fn of(app: &App, room: &Arc<RoomEntry>) -> PlayedRoomView {
         let (status, config) = (&room.status, room.info.config);
         let people = status.players.load(Ordering::Relaxed).saturating_sub(status.bots.load(Ordering::Relaxed));
         let join = format!("{}/?room={}", app.config.base_path, room.id());
         PlayedRoomView {
             id: room.id().0,
-            mode: mode_name::<G>(config.mode),
+            mode: app.game.mode_name(config.mode),
             joinable: people + status.reserved.load(Ordering::Relaxed) < config.capacity,
             watch: format!("{join}&watch=1"),
             join,

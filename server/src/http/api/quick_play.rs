@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use broadside_core::admission::reservations::RESERVED_MAX;
-use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::room::ModeId;
 use serde::{Deserialize, Serialize};
@@ -57,12 +56,12 @@ pub(crate) struct ReservedSeat {
         BodyRefused
     )
 )]
-pub(crate) async fn quick_play<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn quick_play(
+    State(app): State<Arc<App>>,
     Extension(requester): Extension<Requester>,
     Body(request): Body<QuickPlayRequest>,
 ) -> Response {
-    let mode = match request.mode.as_deref().map(mode_named::<G>).transpose() {
+    let mode = match request.mode.as_deref().map(|mode| mode_named(&app.game, mode)).transpose() {
         Ok(mode) => mode.unwrap_or(ModeId(0)),
         Err(wrong) => return problem(StatusCode::BAD_REQUEST, &wrong),
     };
@@ -75,9 +74,9 @@ pub(crate) async fn quick_play<G: Game>(
         return refused;
     }
     let may_open = || app.lobby.take_room(address).map_err(|_| CloseCode::TooManyFromAddress);
-    match app.lobby.directory.quick_play(mode, may_open) {
+    match app.rooms.quick_play(mode, &may_open) {
         Ok(room) => {
-            let reservation = match app.lobby.directory.reserve(&room, address) {
+            let reservation = match app.rooms.reserve(room.id(), address) {
                 Ok(reservation) => reservation.to_string(),
                 Err(NotReserved::RoomFull) => {
                     let detail =

@@ -6,7 +6,6 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use broadside_shared::game::Game;
 use broadside_store::results::{KeptResult, Outcome, ResultKind};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -115,8 +114,8 @@ pub(crate) struct MatchPlayerView {
         (status = 503, description = "The database does not answer", body = Problem)
     )
 )]
-pub(crate) async fn player_results<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn player_results(
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     name: Result<Path<String>, PathRejection>,
     Parameters(query): Parameters<ResultsQuery>,
@@ -162,8 +161,8 @@ pub(crate) async fn player_results<G: Game>(
         (status = 503, description = "The database does not answer", body = Problem)
     )
 )]
-pub(crate) async fn match_result<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn match_result(
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {

@@ -9,8 +9,6 @@ use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use broadside_core::room::mode_name;
-use broadside_shared::game::Game;
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::match_status::{MatchStatus, TeamStatus};
 use broadside_shared::protocol::name::Name;
@@ -22,7 +20,7 @@ use crate::app::App;
 use crate::lobby::names::FitName;
 use crate::problem::{Problem, problem};
 use crate::requester::Requester;
-use crate::rooms::handle::RoomHandle;
+use crate::rooms::handle::RoomEntry;
 
 /// A room.
 #[derive(Debug, Serialize, ToSchema)]
@@ -137,10 +135,9 @@ pub(crate) struct RoomCreated {
 
 /// Lists the public rooms in order of number.
 #[utoipa::path(get, path = "/api/rooms", responses((status = 200, description = "The public rooms", body = [RoomView])))]
-pub(crate) async fn rooms<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
-    let public = |room: &Arc<RoomHandle<G>>| room.code.is_none();
-    let rooms: Vec<RoomView> =
-        app.lobby.directory.all().iter().filter(|room| public(room)).map(|r| view(&app, r)).collect();
+pub(crate) async fn rooms(State(app): State<Arc<App>>) -> Response {
+    let public = |room: &Arc<RoomEntry>| room.code.is_none();
+    let rooms: Vec<RoomView> = app.rooms.all().iter().filter(|room| public(room)).map(|r| view(&app, r)).collect();
     uncached(Json(rooms))
 }
 
@@ -155,17 +152,16 @@ pub(crate) async fn rooms<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
         (status = 429, description = "This address looks up codes too fast", body = Problem)
     )
 )]
-pub(crate) async fn room<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn room(
+    State(app): State<Arc<App>>,
     Extension(requester): Extension<Requester>,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
     // A path that is not valid UTF-8 names no room.
     let id = id.map(|Path(id)| id).unwrap_or_default();
-    let by_number =
-        id.parse().ok().and_then(|id| app.lobby.directory.get(RoomId(id))).filter(|room| room.code.is_none());
+    let by_number = id.parse().ok().and_then(|id| app.rooms.get(RoomId(id))).filter(|room| room.code.is_none());
     let found = match (by_number, id.parse()) {
-        (None, Ok(code)) => match app.lobby.directory.by_code(code, requester.address.ip()) {
+        (None, Ok(code)) => match app.rooms.by_code(code, requester.address.ip()) {
             Ok(found) => found,
             Err(wait_s) => return too_fast(wait_s, requester.address.ip()),
         },
@@ -193,12 +189,12 @@ pub(crate) async fn room<G: Game>(
         BodyRefused
     )
 )]
-pub(crate) async fn create_room<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn create_room(
+    State(app): State<Arc<App>>,
     Extension(requester): Extension<Requester>,
     Body(request): Body<CreateRoomRequest>,
 ) -> Response {
-    let mode = match mode_named::<G>(&request.mode) {
+    let mode = match mode_named(&app.game, &request.mode) {
         Ok(mode) => mode,
         Err(wrong) => return problem(StatusCode::BAD_REQUEST, &wrong),
     };
@@ -212,7 +208,7 @@ pub(crate) async fn create_room<G: Game>(
         return refused;
     }
     let Ok(hold) = app.lobby.take_room(address) else { return too_many_rooms() };
-    match app.lobby.directory.open_ephemeral(mode, name, request.private, hold) {
+    match app.rooms.open_ephemeral(mode, name, request.private, hold) {
         Ok(room) => {
             let code = room.code.map(|code| code.to_string());
             let base = &app.config.base_path;
@@ -226,15 +222,15 @@ pub(crate) async fn create_room<G: Game>(
     }
 }
 
-pub(super) fn view<G: Game>(app: &App<G>, room: &RoomHandle<G>) -> RoomView {
+pub(super) fn view(app: &App, room: &RoomEntry) -> RoomView {
     let status = &room.status;
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let match_status = status.match_status.lock().unwrap_or_else(PoisonError::into_inner).clone();
     RoomView {
         id: room.id().0,
         name: room.name.clone(),
-        game: G::NAME,
-        mode: mode_name::<G>(room.info.config.mode),
+        game: app.game.name,
+        mode: app.game.mode_name(room.info.config.mode),
         region: app.config.region.clone(),
         private: room.code.is_some(),
         players: status.players.load(Ordering::Relaxed),
@@ -243,7 +239,7 @@ pub(super) fn view<G: Game>(app: &App<G>, room: &RoomHandle<G>) -> RoomView {
         waiting: status.waiting.load(Ordering::Relaxed),
         capacity: room.info.config.capacity,
         tick: status.tick.load(Ordering::Relaxed),
-        tick_hz: G::TICK_HZ,
+        tick_hz: app.game.tick_hz,
         tick_us: status.tick_us.load(Ordering::Relaxed),
         snapshot_every: room.info.config.snapshot_every,
         overruns: load(&status.counters.overruns),
@@ -253,15 +249,15 @@ pub(super) fn view<G: Game>(app: &App<G>, room: &RoomHandle<G>) -> RoomView {
         budget_steps_down: load(&status.counters.budget_steps_down),
         budget_steps_up: load(&status.counters.budget_steps_up),
         governor_level: status.level.load(Ordering::Relaxed),
-        match_status: match_status.map(match_view::<G>),
+        match_status: match_status.map(|status| match_view(status, app.game.tick_hz)),
         at_us: app.lobby.context.clock.now().0,
     }
 }
 
-fn match_view<G: Game>(match_status: MatchStatus) -> MatchView {
+fn match_view(match_status: MatchStatus, tick_hz: u32) -> MatchView {
     let MatchStatus { phase, round, rounds, tick, ends, teams, winner, .. } = match_status;
     let phase = format!("{phase:?}").to_lowercase();
-    let ends_in_s = ends.map(|ends| f64::from(ends.since(tick)) / f64::from(G::TICK_HZ));
+    let ends_in_s = ends.map(|ends| f64::from(ends.since(tick)) / f64::from(tick_hz));
     let team = |team: TeamStatus| TeamView {
         name: team.name,
         score: team.score,

@@ -1,6 +1,7 @@
 //! What the events of a plan do.
 
 use broadside_core::commands::{Hold, RoomCommand, SeatAssignment};
+use broadside_server::lobby::directory::Rooms as _;
 use broadside_server::rooms::handle::RoomHandle;
 use broadside_server::rooms::mailbox::MAILBOX_MAX;
 use broadside_shared::client::Phase;
@@ -126,13 +127,13 @@ impl<G: ChaosGame> Run<G> {
         self.now = self.now.plus_ms(ms);
         self.server.set_time(self.now);
         self.server.pause(ms * 1000);
-        self.server.lobby.sweep(ms * 1000);
+        self.server.lobby.sweep(ms * 1000, &*self.server.lobby.directory);
     }
 
     fn reserve(&mut self, index: usize, room: usize, comes: bool) {
         let (room, address) = (self.room(room), self.players[index].address);
         if room.code.is_none()
-            && let Ok(reservation) = self.server.lobby.directory.reserve(&room, address)
+            && let Ok(reservation) = self.server.lobby.directory.reserve(room.id(), address)
             && comes
         {
             self.join(index, Some(RoomChoice::Reserved { room: room.id(), reservation }), Role::Play);

@@ -195,7 +195,7 @@ impl<G: ChaosGame> Run<G> {
         self.run_threads();
         if self.now.us_since(self.swept_at) >= 1_000_000 {
             self.swept_at = self.now;
-            self.server.lobby.sweep(0);
+            self.server.lobby.sweep(0, &*self.server.lobby.directory);
         }
         for index in 0..self.players.len() {
             self.run_player(index);

@@ -8,7 +8,6 @@ use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, HOST};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_store::accounts::Account;
 use serde::{Deserialize, Serialize};
@@ -146,7 +145,7 @@ impl AccountSummary {
         (status = 503, description = "The database does not answer; play without an account", body = Problem)
     )
 )]
-pub(crate) async fn token<G: Game>(State(app): State<Arc<App<G>>>, browser: Browser) -> Response {
+pub(crate) async fn token(State(app): State<Arc<App>>, browser: Browser) -> Response {
     let granted = |account: &Account| {
         let token = app.lobby.account_tokens.sign(account.id, app.lobby.context.clock.unix_s()).to_text();
         uncached(Json(TokenView { token, expires_in_s: ACCOUNT_TOKEN_S, account: AccountSummary::of(account) }))
@@ -166,7 +165,7 @@ pub(crate) async fn token<G: Game>(State(app): State<Arc<App<G>>>, browser: Brow
 
 /// Shows how one can sign in here.
 #[utoipa::path(get, path = "/api/account/sign-in", responses((status = 200, body = WaysView)))]
-pub(crate) async fn ways_to_sign_in<G: Game>(State(app): State<Arc<App<G>>>, headers: HeaderMap) -> Response {
+pub(crate) async fn ways_to_sign_in(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(split);
     #[cfg(feature = "oidc")]
     let provider = app.accounts.provider_label().map(str::to_owned);
@@ -190,10 +189,7 @@ pub(crate) async fn ways_to_sign_in<G: Game>(State(app): State<Arc<App<G>>>, hea
         (status = 503, description = "The database does not answer", body = Problem)
     )
 )]
-pub(crate) async fn account<G: Game>(
-    State(app): State<Arc<App<G>>>,
-    SignedIn { account, secret_hash, .. }: SignedIn,
-) -> Response {
+pub(crate) async fn account(State(app): State<Arc<App>>, SignedIn { account, secret_hash, .. }: SignedIn) -> Response {
     let view = async {
         let WaysIn { has_password, passkeys, identities, recovery_codes_left } =
             app.accounts.ways_in(account.id).await?;
@@ -236,8 +232,8 @@ pub(crate) async fn account<G: Game>(
         BodyRefused
     )
 )]
-pub(crate) async fn rename<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn rename(
+    State(app): State<Arc<App>>,
     SignedIn { account, .. }: SignedIn,
     Body(NameRequest { name }): Body<NameRequest>,
 ) -> Response {
@@ -266,7 +262,7 @@ pub(crate) async fn rename<G: Game>(
         (status = 503, description = "The database does not answer", body = Problem)
     )
 )]
-pub(crate) async fn sign_out<G: Game>(State(app): State<Arc<App<G>>>, browser: Browser) -> Response {
+pub(crate) async fn sign_out(State(app): State<Arc<App>>, browser: Browser) -> Response {
     if let Some(secret_hash) = browser.secret_hash
         && let Err(refused) = app.accounts.sign_out(secret_hash).await
     {
@@ -281,13 +277,13 @@ pub(crate) async fn sign_out<G: Game>(State(app): State<Arc<App<G>>>, browser: B
     path = "/api/account/sign-out-everywhere",
     responses((status = 204, description = "No browser is signed in any longer"), ChangeRefused)
 )]
-pub(crate) async fn sign_out_everywhere<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn sign_out_everywhere(
+    State(app): State<Arc<App>>,
     SignedIn { account, browser, .. }: SignedIn,
 ) -> Response {
     match app.accounts.sign_out_everywhere(account.id).await {
         Ok(()) => {
-            app.lobby.kick_account(account.id, CloseCode::Normal);
+            app.lobby.kick_account(account.id, CloseCode::Normal, &*app.rooms);
             forgetting(&browser, StatusCode::NO_CONTENT)
         }
         Err(refused) => refused.into_response(),
@@ -307,8 +303,8 @@ pub(crate) async fn sign_out_everywhere<G: Game>(
         (status = 503, description = "The database does not answer", body = Problem)
     )
 )]
-pub(crate) async fn export<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn export(
+    State(app): State<Arc<App>>,
     SignedIn { account, .. }: SignedIn,
     query: Result<Query<ExportQuery>, QueryRejection>,
 ) -> Response {
@@ -335,15 +331,15 @@ pub(crate) async fn export<G: Game>(
     request_body = ConfirmRequest,
     responses((status = 204, description = "The account is gone, and its name is free"), ChangeRefused, BodyRefused)
 )]
-pub(crate) async fn delete<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
     SignedIn { account, secret_hash, browser }: SignedIn,
     Body(ConfirmRequest { password }): Body<ConfirmRequest>,
 ) -> Response {
     match app.accounts.delete((&account, secret_hash), password.as_deref(), browser.address).await {
         Ok(()) => {
             app.lobby.sessions.reserved.release(account.id);
-            app.lobby.kick_account(account.id, CloseCode::Normal);
+            app.lobby.kick_account(account.id, CloseCode::Normal, &*app.rooms);
             forgetting(&browser, StatusCode::NO_CONTENT)
         }
         Err(refused) => refused.into_response(),

@@ -9,7 +9,6 @@ use axum::http::header::{CONTENT_TYPE, COOKIE, HeaderName, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
 use broadside_store::accounts::Account;
 
 use super::cookie::CookieScope;
@@ -47,17 +46,17 @@ pub(crate) struct SignedIn {
 
 impl Browser {
     /// The account that it is signed in to.
-    pub(crate) async fn signed_in<G: Game>(self, app: &App<G>) -> Result<Option<SignedIn>, Response> {
+    pub(crate) async fn signed_in(self, app: &App) -> Result<Option<SignedIn>, Response> {
         let Some(secret_hash) = self.secret_hash else { return Ok(None) };
         let found = app.accounts.signed_in(secret_hash).await.map_err(IntoResponse::into_response)?;
         Ok(found.map(|account| SignedIn { account, secret_hash, browser: self }))
     }
 }
 
-impl<G: Game> FromRequestParts<Arc<App<G>>> for Browser {
+impl FromRequestParts<Arc<App>> for Browser {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<G>>) -> Result<Browser, Response> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Browser, Response> {
         let requester = parts.extensions.get::<Requester>().copied();
         let requester = requester.expect("the listener gives every request its requester");
         let cookies = CookieScope::new(requester.scheme, &app.config.base_path);
@@ -84,19 +83,19 @@ impl<G: Game> FromRequestParts<Arc<App<G>>> for Browser {
     }
 }
 
-impl<G: Game> FromRequestParts<Arc<App<G>>> for SignedIn {
+impl FromRequestParts<Arc<App>> for SignedIn {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<G>>) -> Result<SignedIn, Response> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<SignedIn, Response> {
         let browser = Browser::from_request_parts(parts, app).await?;
         browser.signed_in(app).await?.ok_or_else(not_signed_in)
     }
 }
 
-impl<G: Game> OptionalFromRequestParts<Arc<App<G>>> for SignedIn {
+impl OptionalFromRequestParts<Arc<App>> for SignedIn {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<G>>) -> Result<Option<SignedIn>, Response> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Option<SignedIn>, Response> {
         let browser = Browser::from_request_parts(parts, app).await?;
         browser.signed_in(app).await
     }

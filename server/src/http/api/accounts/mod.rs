@@ -24,7 +24,6 @@ use axum::http::StatusCode;
 use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
-use broadside_shared::game::Game;
 use broadside_shared::protocol::name::Name;
 use broadside_store::accounts::Account;
 use serde::Deserialize;
@@ -41,30 +40,30 @@ use browser::Browser;
 const UNAVAILABLE_S: u64 = 5;
 
 /// All routes below `/api/account`.
-pub(crate) fn routes<G: Game>() -> Router<Arc<App<G>>> {
+pub(crate) fn routes() -> Router<Arc<App>> {
     let routes = Router::new()
-        .route("/api/account", get(account::account::<G>).delete(account::delete::<G>))
-        .route("/api/account/token", post(account::token::<G>))
-        .route("/api/account/name", put(account::rename::<G>))
-        .route("/api/account/sign-out", post(account::sign_out::<G>))
-        .route("/api/account/sign-out-everywhere", post(account::sign_out_everywhere::<G>))
-        .route("/api/account/export", get(account::export::<G>))
-        .route("/api/account/keep-name", post(password::keep_name::<G>))
-        .route("/api/account/sign-in", get(account::ways_to_sign_in::<G>).post(password::sign_in::<G>))
-        .route("/api/account/password", put(password::change_password::<G>))
-        .route("/api/account/recovery-codes", post(password::recovery_codes::<G>))
-        .route("/api/account/recover", post(password::recover::<G>))
-        .route("/api/account/passkeys/begin", post(passkeys::begin_passkey::<G>))
-        .route("/api/account/passkeys/finish", post(passkeys::finish_passkey::<G>))
-        .route("/api/account/passkeys/{id}", delete(passkeys::remove_passkey::<G>))
-        .route("/api/account/sign-in/passkey/begin", post(passkeys::begin_passkey_sign_in::<G>))
-        .route("/api/account/sign-in/passkey/finish", post(passkeys::finish_passkey_sign_in::<G>));
+        .route("/api/account", get(account::account).delete(account::delete))
+        .route("/api/account/token", post(account::token))
+        .route("/api/account/name", put(account::rename))
+        .route("/api/account/sign-out", post(account::sign_out))
+        .route("/api/account/sign-out-everywhere", post(account::sign_out_everywhere))
+        .route("/api/account/export", get(account::export))
+        .route("/api/account/keep-name", post(password::keep_name))
+        .route("/api/account/sign-in", get(account::ways_to_sign_in).post(password::sign_in))
+        .route("/api/account/password", put(password::change_password))
+        .route("/api/account/recovery-codes", post(password::recovery_codes))
+        .route("/api/account/recover", post(password::recover))
+        .route("/api/account/passkeys/begin", post(passkeys::begin_passkey))
+        .route("/api/account/passkeys/finish", post(passkeys::finish_passkey))
+        .route("/api/account/passkeys/{id}", delete(passkeys::remove_passkey))
+        .route("/api/account/sign-in/passkey/begin", post(passkeys::begin_passkey_sign_in))
+        .route("/api/account/sign-in/passkey/finish", post(passkeys::finish_passkey_sign_in));
     #[cfg(feature = "oidc")]
     let routes = routes
-        .route("/api/account/oidc", delete(provider::unlink::<G>))
-        .route("/api/account/oidc/begin", post(provider::begin_flow::<G>))
-        .route("/api/account/oidc/callback", get(provider::callback::<G>))
-        .route("/api/account/oidc/finish", post(provider::finish_flow::<G>));
+        .route("/api/account/oidc", delete(provider::unlink))
+        .route("/api/account/oidc/begin", post(provider::begin_flow))
+        .route("/api/account/oidc/callback", get(provider::callback))
+        .route("/api/account/oidc/finish", post(provider::finish_flow));
     routes
 }
 
@@ -135,7 +134,7 @@ pub(crate) struct ConfirmRequest {
 }
 
 /// Nobody else is given the account's name from now on, or one that looks like it. Whoever carries it at the moment keeps it for this stay.
-fn reserve_name<G: Game>(app: &App<G>, account: &Account) {
+fn reserve_name(app: &App, account: &Account) {
     let claimed = Name::new(&account.name).map(|name| app.lobby.sessions.reserved.claim(account.id, &name));
     if account.keeps_name && !matches!(claimed, Ok(Ok(()))) {
         // Another server of this database gave the name away, or the rules for names have changed.

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -74,7 +73,7 @@ impl From<Begun> for Ceremony {
 }
 
 /// The page that asks, if passkeys can be bound to its host.
-fn site<G: Game>(app: &App<G>, browser: &Browser) -> Result<Site, AccountError> {
+fn site(app: &App, browser: &Browser) -> Result<Site, AccountError> {
     let origin = browser.origin.as_ref().filter(|origin| is_name_of(origin.host(), &app.config.public_host));
     let origin = origin.ok_or(AccountError::NoPasskeys)?;
     Ok(Site { host: origin.host().to_owned(), origin: origin.to_string() })
@@ -93,8 +92,8 @@ fn site<G: Game>(app: &App<G>, browser: &Browser) -> Result<Site, AccountError> 
         BodyRefused
     )
 )]
-pub(crate) async fn begin_passkey<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn begin_passkey(
+    State(app): State<Arc<App>>,
     SignedIn { account, secret_hash, browser }: SignedIn,
     Body(PasskeyRequest { name, password }): Body<PasskeyRequest>,
 ) -> Response {
@@ -122,8 +121,8 @@ pub(crate) async fn begin_passkey<G: Game>(
         BodyRefused
     )
 )]
-pub(crate) async fn finish_passkey<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn finish_passkey(
+    State(app): State<Arc<App>>,
     SignedIn { account, secret_hash, browser }: SignedIn,
     Body(PasskeyMade { ceremony, credential, label }): Body<PasskeyMade>,
 ) -> Response {
@@ -148,8 +147,8 @@ pub(crate) async fn finish_passkey<G: Game>(
         BodyRefused
     )
 )]
-pub(crate) async fn remove_passkey<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn remove_passkey(
+    State(app): State<Arc<App>>,
     SignedIn { account, secret_hash, browser }: SignedIn,
     id: Result<Path<String>, axum::extract::rejection::PathRejection>,
     Body(ConfirmRequest { password }): Body<ConfirmRequest>,
@@ -176,7 +175,7 @@ pub(crate) async fn remove_passkey<G: Game>(
         (status = 429, description = "Too many attempts from this address", body = Problem)
     )
 )]
-pub(crate) async fn begin_passkey_sign_in<G: Game>(State(app): State<Arc<App<G>>>, browser: Browser) -> Response {
+pub(crate) async fn begin_passkey_sign_in(State(app): State<Arc<App>>, browser: Browser) -> Response {
     let begun = site(&app, &browser).and_then(|site| app.accounts.begin_passkey_sign_in(&site, browser.address));
     match begun {
         Ok(begun) => uncached(Json(Ceremony::from(begun))),
@@ -197,8 +196,8 @@ pub(crate) async fn begin_passkey_sign_in<G: Game>(State(app): State<Arc<App<G>>
         BodyRefused
     )
 )]
-pub(crate) async fn finish_passkey_sign_in<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn finish_passkey_sign_in(
+    State(app): State<Arc<App>>,
     browser: Browser,
     Body(PasskeyAnswer { ceremony, credential }): Body<PasskeyAnswer>,
 ) -> Response {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_store::accounts::Account;
 use serde::{Deserialize, Serialize};
@@ -79,8 +78,8 @@ pub(crate) struct RecoveryCodes {
         BodyRefused
     )
 )]
-pub(crate) async fn keep_name<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn keep_name(
+    State(app): State<Arc<App>>,
     SignedIn { account, secret_hash, browser }: SignedIn,
     Body(KeepNameRequest { name, password }): Body<KeepNameRequest>,
 ) -> Response {
@@ -105,8 +104,8 @@ pub(crate) async fn keep_name<G: Game>(
         BodyRefused
     )
 )]
-pub(crate) async fn sign_in<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn sign_in(
+    State(app): State<Arc<App>>,
     browser: Browser,
     Body(SignInRequest { name, password }): Body<SignInRequest>,
 ) -> Response {
@@ -126,8 +125,8 @@ pub(crate) async fn sign_in<G: Game>(
         BodyRefused
     )
 )]
-pub(crate) async fn change_password<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn change_password(
+    State(app): State<Arc<App>>,
     SignedIn { account, secret_hash, browser }: SignedIn,
     Body(PasswordRequest { current, new }): Body<PasswordRequest>,
 ) -> Response {
@@ -148,8 +147,8 @@ pub(crate) async fn change_password<G: Game>(
         BodyRefused
     )
 )]
-pub(crate) async fn recovery_codes<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn recovery_codes(
+    State(app): State<Arc<App>>,
     SignedIn { account, secret_hash, browser }: SignedIn,
     Body(ConfirmRequest { password }): Body<ConfirmRequest>,
 ) -> Response {
@@ -175,22 +174,22 @@ pub(crate) async fn recovery_codes<G: Game>(
         BodyRefused
     )
 )]
-pub(crate) async fn recover<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn recover(
+    State(app): State<Arc<App>>,
     browser: Browser,
     Body(RecoverRequest { code, password }): Body<RecoverRequest>,
 ) -> Response {
     let recovered = app.accounts.recover((&code, &password), browser.secret_hash, browser.address).await;
     if let Ok((account, _)) = &recovered {
         // Who made this necessary may be playing under the name.
-        app.lobby.kick_account(account.id, CloseCode::Normal);
+        app.lobby.kick_account(account.id, CloseCode::Normal, &*app.rooms);
     }
     entered(&app, &browser, recovered)
 }
 
 /// The account that the browser is signed in to from now on, with its new cookie.
-pub(super) fn entered<G: Game>(
-    app: &App<G>,
+pub(super) fn entered(
+    app: &App,
     browser: &Browser,
     entered: Result<(Account, BrowserSecret), AccountError>,
 ) -> Response {

@@ -8,7 +8,6 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
 use broadside_store::credentials::Identity;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -89,7 +88,7 @@ pub(crate) struct UnlinkRequest {
         (status = 503, description = "The provider does not answer", body = Problem)
     )
 )]
-pub(crate) async fn begin_flow<G: Game>(State(app): State<Arc<App<G>>>, browser: Browser) -> Response {
+pub(crate) async fn begin_flow(State(app): State<Arc<App>>, browser: Browser) -> Response {
     let begun = async {
         let origin = browser.origin.as_ref().ok_or(AccountError::ProviderRefused)?;
         let redirect = format!("{origin}{}{CALLBACK}", app.config.base_path);
@@ -113,8 +112,8 @@ pub(crate) async fn begin_flow<G: Game>(State(app): State<Arc<App<G>>>, browser:
     params(CallbackQuery),
     responses((status = 303, description = "To the page"))
 )]
-pub(crate) async fn callback<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn callback(
+    State(app): State<Arc<App>>,
     browser: Browser,
     query: Result<Query<CallbackQuery>, QueryRejection>,
 ) -> Response {
@@ -150,8 +149,8 @@ pub(crate) async fn callback<G: Game>(
         BodyRefused
     )
 )]
-pub(crate) async fn finish_flow<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn finish_flow(
+    State(app): State<Arc<App>>,
     browser: Browser,
     Body(FinishRequest { intent, name, password }): Body<FinishRequest>,
 ) -> Response {
@@ -194,8 +193,8 @@ pub(crate) async fn finish_flow<G: Game>(
         BodyRefused
     )
 )]
-pub(crate) async fn unlink<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn unlink(
+    State(app): State<Arc<App>>,
     SignedIn { account, secret_hash, browser }: SignedIn,
     Body(UnlinkRequest { issuer, subject, password }): Body<UnlinkRequest>,
 ) -> Response {

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use broadside_core::lobby::Lobby as _;
-use broadside_shared::game::Game;
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::Publication;
@@ -138,8 +136,8 @@ fn refuse<T>(status: StatusCode, why: impl Into<String>) -> Result<T, Refusal> {
         BodyRefused
     )
 )]
-pub(crate) async fn act<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn act(
+    State(app): State<Arc<App>>,
     Staff(actor): Staff,
     body: Result<Body<AdminAction>, Response>,
 ) -> Response {
@@ -153,7 +151,7 @@ pub(crate) async fn act<G: Game>(
     }
 }
 
-async fn carry_out<G: Game>(app: &App<G>, actor: &Account, action: AdminAction) -> Result<(), Refusal> {
+async fn carry_out(app: &App, actor: &Account, action: AdminAction) -> Result<(), Refusal> {
     let by = By { app, actor };
     match action {
         AdminAction::Kick { player, reason } => by.kick(&player, &reason).await,
@@ -173,12 +171,12 @@ async fn carry_out<G: Game>(app: &App<G>, actor: &Account, action: AdminAction) 
 }
 
 /// An action of a moderator.
-struct By<'a, G: Game> {
-    app: &'a App<G>,
+struct By<'a> {
+    app: &'a App,
     actor: &'a Account,
 }
 
-impl<G: Game> By<'_, G> {
+impl By<'_> {
     async fn log(&self, action: &str, subject: &str, detail: &str) -> Result<(), Refusal> {
         let now = now_us();
         let [action, subject, detail] = [action, subject, detail].map(str::to_owned);
@@ -215,7 +213,7 @@ impl<G: Game> By<'_, G> {
             return refuse(StatusCode::CONFLICT, format!("{player} is not connected"));
         };
         self.log("kick", player, &reason).await?;
-        lobby.kick(session, CloseCode::Kicked);
+        lobby.kick(session, CloseCode::Kicked, &*self.app.rooms);
         Ok(())
     }
 
@@ -246,7 +244,7 @@ impl<G: Game> By<'_, G> {
         self.app.store.restrict(&restriction).await?;
         moderation::impose(&self.app.lobby, &restriction);
         if kind == RestrictionKind::Ban {
-            self.app.lobby.kick_account(account.id, CloseCode::Banned);
+            self.app.lobby.kick_account(account.id, CloseCode::Banned, &*self.app.rooms);
         }
         Ok(())
     }
@@ -264,14 +262,14 @@ impl<G: Game> By<'_, G> {
     }
 
     async fn close_room(&self, room: u32) -> Result<(), Refusal> {
-        let Some(room) = self.app.lobby.directory.get(RoomId(room)) else {
+        let Some(room) = self.app.rooms.get(RoomId(room)) else {
             return refuse(StatusCode::CONFLICT, format!("there is no room {room}"));
         };
         if !room.is_ephemeral {
             return refuse(StatusCode::CONFLICT, "this room is open as long as the server runs (--rooms)");
         }
         self.log("close room", &room.name, "").await?;
-        room.close();
+        self.app.rooms.close(room.id());
         Ok(())
     }
 

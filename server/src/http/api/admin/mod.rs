@@ -16,7 +16,6 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
-use broadside_shared::game::Game;
 use broadside_store::accounts::{Account, Role};
 
 use super::super::no_such_route;
@@ -26,23 +25,23 @@ use crate::app::App;
 use crate::problem::coded_problem;
 
 /// All routes of this folder.
-pub(crate) fn routes<G: Game>() -> Router<Arc<App<G>>> {
+pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/api/admin", get(views::overview::<G>))
-        .route("/api/admin/reports", get(views::reports::<G>))
-        .route("/api/admin/restrictions", get(views::restrictions::<G>))
-        .route("/api/admin/audit", get(views::audit::<G>))
-        .route("/api/admin/actions", post(actions::act::<G>))
+        .route("/api/admin", get(views::overview))
+        .route("/api/admin/reports", get(views::reports))
+        .route("/api/admin/restrictions", get(views::restrictions))
+        .route("/api/admin/audit", get(views::audit))
+        .route("/api/admin/actions", post(actions::act))
 }
 
 /// Who is signed in, and may moderate. Refused with 404 while nobody has a role, and with 401 or 403 where somebody else asks.
 #[derive(Debug, Clone)]
 pub(crate) struct Staff(pub(crate) Account);
 
-impl<G: Game> FromRequestParts<Arc<App<G>>> for Staff {
+impl FromRequestParts<Arc<App>> for Staff {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<G>>) -> Result<Staff, Response> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Staff, Response> {
         let staff = app.store.staff().await.map_err(|error| store_failed(&error))?;
         if staff.is_empty() {
             return Err(no_such_route(parts.uri.clone()).await);
@@ -57,6 +56,6 @@ impl<G: Game> FromRequestParts<Arc<App<G>>> for Staff {
 }
 
 /// Whether there is a page for moderators: whether anybody has a role. Not while the database does not answer.
-pub(crate) async fn has_staff<G: Game>(app: &App<G>) -> bool {
+pub(crate) async fn has_staff(app: &App) -> bool {
     app.store.staff().await.is_ok_and(|staff| !staff.is_empty())
 }

@@ -8,8 +8,6 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use broadside_core::room::mode_name;
-use broadside_shared::game::Game;
 use broadside_store::moderation::{AuditEntry, Report, Reports, Restriction, RestrictionKind};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,7 +17,7 @@ use super::super::{store_failed, uncached};
 use super::Staff;
 use crate::app::App;
 use crate::problem::{Problem, problem};
-use crate::rooms::handle::RoomHandle;
+use crate::rooms::handle::RoomEntry;
 use crate::store::now_us;
 
 /// Players that are listed at most.
@@ -200,8 +198,8 @@ pub(crate) enum StaffRefused {
 
 /// Shows rooms and players as they are now.
 #[utoipa::path(get, path = "/api/admin", responses((status = 200, body = AdminView), StaffRefused))]
-pub(crate) async fn overview<G: Game>(State(app): State<Arc<App<G>>>, Staff(account): Staff) -> Response {
-    let rooms = app.lobby.directory.all().iter().map(|room| room_view(&app, room)).collect();
+pub(crate) async fn overview(State(app): State<Arc<App>>, Staff(account): Staff) -> Response {
+    let rooms = app.rooms.all().iter().map(|room| room_view(&app, room)).collect();
     let connected = app.lobby.sessions.all().into_iter().filter(|session| session.connection.is_some());
     // The server's own bots are on the shard behind those of the sockets.
     let bots = app.lobby.context.shards.len() - usize::from(app.config.bots > 0);
@@ -223,13 +221,13 @@ pub(crate) async fn overview<G: Game>(State(app): State<Arc<App<G>>>, Staff(acco
     uncached(Json(AdminView { you, role, version: env!("CARGO_PKG_VERSION"), rooms, players, player_count }))
 }
 
-fn room_view<G: Game>(app: &App<G>, room: &Arc<RoomHandle<G>>) -> AdminRoomView {
+fn room_view(app: &App, room: &Arc<RoomEntry>) -> AdminRoomView {
     let status = &room.status;
     let percentiles = |(p50, p99): (u32, u32)| PercentilesView { p50, p99 };
     AdminRoomView {
         id: room.id().0,
         name: room.name.clone(),
-        mode: mode_name::<G>(room.info.config.mode),
+        mode: app.game.mode_name(room.info.config.mode),
         private: room.code.is_some(),
         on_demand: room.is_ephemeral,
         players: status.players.load(Ordering::Relaxed),
@@ -246,8 +244,8 @@ fn room_view<G: Game>(app: &App<G>, room: &Arc<RoomHandle<G>>) -> AdminRoomView 
 
 /// Lists what players report.
 #[utoipa::path(get, path = "/api/admin/reports", params(PageQuery), responses((status = 200, body = ReportsView), StaffRefused))]
-pub(crate) async fn reports<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn reports(
+    State(app): State<Arc<App>>,
     Staff(_): Staff,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Response {
@@ -280,7 +278,7 @@ fn report_view(report: Report) -> ReportView {
 
 /// Lists bans and mutes in force.
 #[utoipa::path(get, path = "/api/admin/restrictions", responses((status = 200, body = RestrictionsView), StaffRefused))]
-pub(crate) async fn restrictions<G: Game>(State(app): State<Arc<App<G>>>, Staff(_): Staff) -> Response {
+pub(crate) async fn restrictions(State(app): State<Arc<App>>, Staff(_): Staff) -> Response {
     match app.store.restrictions(None, 1000, now_us()).await {
         Ok(found) => {
             uncached(Json(RestrictionsView { restrictions: found.into_iter().map(restriction_view).collect() }))
@@ -300,8 +298,8 @@ fn restriction_view(restriction: Restriction) -> RestrictionRowView {
 
 /// Lists what moderators did.
 #[utoipa::path(get, path = "/api/admin/audit", params(PageQuery), responses((status = 200, body = AuditView), StaffRefused))]
-pub(crate) async fn audit<G: Game>(
-    State(app): State<Arc<App<G>>>,
+pub(crate) async fn audit(
+    State(app): State<Arc<App>>,
     Staff(_): Staff,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Response {
