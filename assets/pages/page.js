@@ -141,10 +141,15 @@ export async function whoAmI() {
   }
 }
 
-/// Shows in the bar who is signed in.
+/// Shows in the bar who is signed in, and lets the game's page know the name, so that a link into a room does not ask for one.
 export function showWho(account) {
-  const who = by("#who");
-  if (account?.keeps_name) who.replaceChildren(make("span", { className: "hidden-text" }, "Account of "), account.name);
+  if (!account?.keeps_name) return;
+  by("#who").replaceChildren(make("span", { className: "hidden-text" }, "Account of "), account.name);
+  try {
+    localStorage["broadside.name"] ??= account.name;
+  } catch {
+    // A browser that stores nothing asks.
+  }
 }
 
 /// What the tests wait for.

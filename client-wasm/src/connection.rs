@@ -219,10 +219,14 @@ impl<G: Game> ServerConnection<G> {
         Ok(())
     }
 
-    /// Sends what the client and the simulated link have to send.
+    /// Sends what the client and the simulated link have to send. Before the hello that is nothing: what the client of a lost connection
+    /// still says was meant for that one.
     pub(crate) fn flush(&mut self) {
         let now = browser::now();
         while let Some(frame) = self.client.poll_frame() {
+            if self.asked.is_some() {
+                continue;
+            }
             let input = frame.first() == Some(&(FrameKind::State as u8));
             match &mut self.link {
                 Some((link, _)) if !input || link.takes_more() => link.send_up(now, frame),
