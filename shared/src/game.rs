@@ -211,8 +211,11 @@ pub enum TeamLabel {
 /// | kill feed, board, results | [`Game::kill_feed_entry`], [`Game::standings`], [`Game::totals`] |
 /// | bots | [`Game::Bot`], [`Game::BOT_NAMES`] |
 ///
+/// A world is saved and read back as a whole, for checkpoints and recordings: all of its state is in what it serializes, the place in a
+/// sequence of random numbers included ([`saved::rng`](crate::saved::rng)).
+///
 /// Everything here is deterministic: equal config, mode, seed and calls give equal state, natively and in wasm.
-pub trait Game: Sized + Send + 'static {
+pub trait Game: Sized + Send + Serialize + DeserializeOwned + 'static {
     /// A short name, shown in logs and in the room list, and part of storage keys: lower-case letters, digits, hyphens.
     const NAME: &'static str;
     /// Steps per second, 10..=120; part of the rules, sent to clients in the welcome.

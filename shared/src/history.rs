@@ -1,5 +1,6 @@
 //! Positions of all players in the last ticks, so that a shot is judged as its shooter saw it (lag compensation).
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 use glam::Vec2;
@@ -26,7 +27,7 @@ impl ViewTime {
 }
 
 /// Where a player was at a tick.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Pose {
     /// The player.
     pub player: PlayerId,
@@ -37,7 +38,7 @@ pub struct Pose {
 }
 
 /// The poses of the last [`HISTORY_TICKS`] ticks.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct History {
     ticks: VecDeque<(Tick, Vec<Pose>)>,
 }

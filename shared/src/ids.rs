@@ -41,7 +41,7 @@ impl std::fmt::Display for AccountId {
 pub struct EntityId(pub u16);
 
 /// Allocates entity numbers: first freed, first reused, each held by at most one entity at a time.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct EntityIds {
     fresh: u32,
     freed: VecDeque<u16>,

@@ -6,7 +6,9 @@
 //! | [`game`] | [`game::Game`]: the only interface between the engine and a game |
 //! | [`protocol`] | every message, its limits and its encoding |
 //! | [`replication`] | world state to bytes and back: fields, cells, deltas, keyframes |
+//! | [`trial`] | a world played by chance: whether two builds have the same rules |
 //! | [`client`] | the headless client: clock sync, prediction, interpolation |
+//! | [`saved`] | worlds as bytes, for checkpoints and recordings |
 //! | [`history`] | past positions of all players, for judging a shot as its shooter saw it |
 //! | [`link`] | the simulated network link, in virtual time |
 //! | [`operator`] | where a server stores the operator's token |
@@ -18,7 +20,7 @@
 //! server, in the browser and in a test in virtual time, and gives the same bits in all three.
 //!
 //! A module imports only from those before it in this list: `math`, `hash`, `time`, `ids`; `replication`; `protocol`;
-//! `history`; `game`; `client`. `link` uses `time` only. No game is in here: each is a crate under `games/`.
+//! `saved`; `history`; `game`; `trial`; `client`. `link` uses `time` only. No game is in here: each is a crate under `games/`.
 
 pub mod client;
 pub mod game;
@@ -30,6 +32,8 @@ pub mod math;
 pub mod operator;
 pub mod protocol;
 pub mod replication;
+pub mod saved;
 pub mod time;
 #[cfg(any(test, feature = "testing"))]
 pub mod toy;
+pub mod trial;

@@ -26,6 +26,7 @@ thread_local! {
 }
 
 /// Dots on a plane.
+#[derive(Serialize, Deserialize)]
 pub struct Toy {
     dots: Vec<Option<Dot>>,
     tick: Tick,
@@ -47,7 +48,7 @@ pub struct Dot {
 }
 
 /// The match of a room with the mode [`DUEL`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Duel {
     /// Of team 0 and of team 1.
     players: [Option<PlayerId>; 2],

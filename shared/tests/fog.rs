@@ -12,6 +12,7 @@ use broadside_shared::replication::viewer::{AreaOfInterest, UpdateRateTier, View
 use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
 use broadside_shared::time::Tick;
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 const CELL: f32 = 32.0;
@@ -26,7 +27,7 @@ const KINDS: &[KindSpec] = &[KindSpec {
     ],
 }];
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct Unit {
     at: Vec2,
     velocity: Vec2,
@@ -34,6 +35,7 @@ struct Unit {
 }
 
 /// Units that drift and turn back. Player n sees the units of layer n + 1 besides those of layer 0.
+#[derive(Serialize, Deserialize)]
 struct Fog(Vec<Unit>);
 
 impl Game for Fog {

@@ -1,6 +1,7 @@
 //! A beam: the trace of a rail shot. It takes effect in the tick it is fired and is only drawn after that.
 
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 
 use super::fields::{self, BEAM};
 use super::input::radians_of;
@@ -15,7 +16,7 @@ use broadside_shared::time::Tick;
 
 /// A beam that still glows. Its origin is on the wire's grid and its direction exact, so that server and clients agree
 /// on it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Beam {
     /// The beam's number in the room.
     pub id: EntityId,

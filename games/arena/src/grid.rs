@@ -6,24 +6,49 @@
 use std::ops::Range;
 
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 
-/// The squares around the origin, and the contents of each.
-#[derive(Debug)]
+/// The squares around the origin, and the contents of each. Saved as its circles: the squares follow from them.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "SavedGrid")]
 pub(super) struct Grid {
     /// Squares per world unit.
     scale: f32,
     /// Squares per row; the table spans its contents, and positions further out are clamped to its edge.
+    #[serde(skip)]
     side: u32,
     /// The contents of square `i` are `items[starts[i]..starts[i + 1]]`.
+    #[serde(skip)]
     starts: Vec<u32>,
+    #[serde(skip)]
     items: Vec<u16>,
     added: Vec<Added>,
     /// The squares of each added circle.
+    #[serde(skip)]
     blocks: Vec<Block>,
+    #[serde(skip)]
     extent: f32,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// What is saved of a [`Grid`].
+#[derive(Deserialize)]
+struct SavedGrid {
+    scale: f32,
+    added: Vec<Added>,
+}
+
+impl From<SavedGrid> for Grid {
+    fn from(SavedGrid { scale, added }: SavedGrid) -> Self {
+        let mut grid = Grid::of_scale(scale);
+        for Added { index, at, reach } in added {
+            grid.add(index, at, reach);
+        }
+        grid.build();
+        grid
+    }
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Added {
     index: u16,
     at: Vec2,
@@ -48,8 +73,12 @@ impl Block {
 
 impl Grid {
     pub(super) fn new(width: f32) -> Self {
+        Grid::of_scale(1.0 / width)
+    }
+
+    fn of_scale(scale: f32) -> Self {
         let mut grid = Grid {
-            scale: 1.0 / width,
+            scale,
             side: 1,
             starts: Vec::new(),
             items: Vec::new(),

@@ -1,5 +1,6 @@
 //! A player's input for one tick: heading and buttons.
 
+use serde::{Deserialize, Serialize};
 use std::f32::consts::TAU;
 
 use super::rules::TICK_HZ;
@@ -8,7 +9,7 @@ use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use broadside_shared::replication::layout::Layout;
 
 /// A player's input for one tick: 24 bits on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ArenaInput {
     /// Wanted heading in 1/65536 turn from +x toward +y (y grows downward).
     pub aim: u16,

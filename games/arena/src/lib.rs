@@ -43,7 +43,7 @@ mod tests;
 
 use fastrand::Rng;
 use glam::Vec2;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use broadside_shared::game::{
     AddressedEvent, CorrectionCause, Game, KillFeedEntry, MatchState, ModeSpec, NoRequest, PlayerInput, PlayerTotals,
@@ -74,7 +74,7 @@ use modes::{Mode, Referee, Zone};
 use rock::RockField;
 
 /// How an arena is set up.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ArenaConfig {
     /// Rocks per million square units, 0..=10: four or five in a view by default.
@@ -92,10 +92,11 @@ impl Default for ArenaConfig {
 }
 
 /// The arena's world.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Arena {
     config: ArenaConfig,
     mode: Mode,
+    #[serde(with = "broadside_shared::saved::rng")]
     rng: Rng,
     tick: Tick,
     ids: EntityIds,
@@ -113,12 +114,14 @@ pub struct Arena {
     /// Ships by position, as of the middle of the last step.
     ships_near: Grid,
     /// Where ships were launched in this step.
+    #[serde(skip)]
     launched_at: Vec<Vec2>,
+    #[serde(skip)]
     spawned: Vec<PredictedSpawn>,
 }
 
 /// A seated player.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Seat {
     own: LocalPlayerState,
     /// The input of the last step.
@@ -130,7 +133,7 @@ struct Seat {
 
 /// What results say of a player beyond the score board, since joining or since the match started. It decides nothing, so it is neither
 /// replicated nor part of the world hash.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct ResultCounters {
     /// Shots and rails fired, and those of them that hit a ship, whatever protected it.
     shots: u32,

@@ -49,7 +49,7 @@ impl Boon {
 }
 
 /// A pickup, placed on the wire's grid.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Pickup {
     /// The pickup's number in the room.
     pub id: EntityId,

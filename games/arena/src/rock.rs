@@ -2,6 +2,7 @@
 
 use fastrand::Rng;
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 
 use super::fields::{self, ROCK, on_grid};
 use super::grid::Grid;
@@ -12,7 +13,7 @@ use broadside_shared::math;
 use broadside_shared::replication::fields::Record;
 
 /// A rock, placed on the wire's grid so that clients know it exactly.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rock {
     /// The rock's number in the room.
     pub id: EntityId,
@@ -59,7 +60,7 @@ pub struct PredictionContext {
 }
 
 /// All rocks of an arena, found by position.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct RockField {
     rocks: Vec<Rock>,
     grid: Grid,

@@ -1,6 +1,7 @@
 //! A shot: its start at the muzzle, from which both ends compute its whole path.
 
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 
 use super::fields::{self, SHOT};
 use super::rules::{DT, SHOT_LIFE};
@@ -10,7 +11,7 @@ use broadside_shared::replication::fields::Record;
 use broadside_shared::time::Tick;
 
 /// A shot in flight. Origin and velocity are on the wire's grid, so that server and clients compute the same path.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Shot {
     /// The shot's number in the room.
     pub id: EntityId,

@@ -586,3 +586,8 @@ fn every_entity_in_view_is_sent_to_new_viewers_and_to_those_who_stay() {
     }
     assert!(in_view > 50_000, "{in_view}");
 }
+
+#[test]
+fn a_saved_world_goes_on_as_it_would_have() {
+    broadside_shared::trial::assert_saved_worlds_go_on::<Arena>();
+}

@@ -56,7 +56,7 @@ use play::PuckState;
 use rules::{DISC, GOAL_DEPTH, HALF_LENGTH, HALF_WIDTH};
 
 /// How matches are played.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PuckConfig {
     /// Goals that win a match, 1..=50.

@@ -13,6 +13,7 @@ use broadside_shared::hash::WorldHash;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::MatchPhase;
 use broadside_shared::time::Tick;
+use serde::{Deserialize, Serialize};
 
 use crate::play::Disc;
 use crate::rules::{COUNTDOWN, COUNTDOWN_SHORT, DESERTED, PAUSE, RESULTS, TICK_HZ};
@@ -22,7 +23,7 @@ use crate::{PuckConfig, RoomState};
 pub const TEAMS: [&str; 2] = ["orange", "blue"];
 
 /// Runs the matches of a room.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Referee {
     config: PuckConfig,
     /// Whether teams are single players, called by their names.

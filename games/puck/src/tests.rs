@@ -323,3 +323,8 @@ fn bytes_of_a_state_without_the_own_disc_are_refused() {
     let input = PuckInput::read(&mut BitReader::new(&[0xff, 0xff]));
     assert!(input.is_err(), "{input:?}");
 }
+
+#[test]
+fn a_saved_world_goes_on_as_it_would_have() {
+    broadside_shared::trial::assert_saved_worlds_go_on::<Puck>();
+}

@@ -8,6 +8,7 @@ use broadside_shared::protocol::match_status::MatchPhase;
 use broadside_shared::protocol::room::ModeId;
 use broadside_shared::time::Tick;
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Bounce, PuckEvent};
 use crate::input::PuckInput;
@@ -27,7 +28,7 @@ const TOUCHES_MAX: usize = PLAYERS_MAX * (PLAYERS_MAX - 1) / 2 + 2 * PLAYERS_MAX
 const PLACES: [Vec2; TEAM_MAX] = [Vec2::new(-260.0, 0.0), Vec2::new(-560.0, 90.0), Vec2::new(-400.0, -190.0)];
 
 /// The world of a room.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Puck {
     mode: ModeId,
     config: PuckConfig,
@@ -40,7 +41,7 @@ pub struct Puck {
     last_touch: Option<(PlayerId, u8)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Seat {
     own: LocalPlayerState,
     /// Goals in this match.

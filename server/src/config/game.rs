@@ -69,6 +69,7 @@ mod tests {
     use broadside_shared::replication::fields::{KindSpec, Record};
     use broadside_shared::time::Tick;
     use glam::Vec2;
+    use serde::Serialize;
 
     use super::*;
 
@@ -86,6 +87,7 @@ mod tests {
     }
 
     /// A game with a configuration and nothing else.
+    #[derive(Serialize, Deserialize)]
     struct Configured;
 
     impl Game for Configured {

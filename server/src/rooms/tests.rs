@@ -1,5 +1,6 @@
 //! Rooms without threads: the test sets the clock and runs the rooms that are due.
 
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -38,6 +39,7 @@ const SEED: u64 = 40;
 const SHARDS: usize = 2;
 
 /// A game whose step panics when a player asks for it.
+#[derive(Serialize, Deserialize)]
 struct Fragile {
     seed: u64,
     players: Vec<PlayerId>,

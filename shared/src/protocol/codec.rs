@@ -19,6 +19,9 @@ use super::message::{ClientMsg, Publication, Request, RoomUpdate, ServerMsg};
 use super::{FrameKind, limits};
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 
+/// Most bytes of a saved world: 3,000 players take less than one megabyte.
+const WORLD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Little-endian, with bincode's variable-length integers.
 fn coding() -> impl Config {
     config::standard()
@@ -168,6 +171,14 @@ pub fn encode_value<T: Serialize>(value: &T) -> Vec<u8> {
 /// [`WireError::Control`] for bytes that are not such a value, [`WireError::Long`] for trailing bytes.
 pub fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
     whole(bytes, config::standard().with_limit::<SERVER_CONTROL_MAX>())
+}
+
+/// Reads a world that [`encode_value`] wrote, of at most [`WORLD_BYTES_MAX`] bytes.
+///
+/// # Errors
+/// As [`decode_value`].
+pub fn decode_world<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
+    whole(bytes, config::standard().with_limit::<WORLD_BYTES_MAX>())
 }
 
 /// Appends a value of a game to a stream of bits.

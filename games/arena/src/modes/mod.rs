@@ -14,6 +14,7 @@ pub(super) mod zone;
 
 use broadside_shared::game::{BotFill, ModeSpec, WhenFull};
 use broadside_shared::protocol::room::ModeId;
+use serde::{Deserialize, Serialize};
 
 use crate::rules;
 
@@ -24,7 +25,7 @@ pub use zone::Zone;
 pub(crate) const TEAM_COUNT: usize = 2;
 
 /// The rules of a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub enum Mode {
     /// Everyone against everyone, without an end.
     #[default]

@@ -1,6 +1,7 @@
 //! The referee: the phase of a match, its score and its winner.
 
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 
 use super::super::rules::{
     COUNTDOWN, DUEL_RESULTS, DUEL_ROUNDS, PAUSE, TEAMS, TEAMS_GOAL, TEAMS_GOAL_EACH, TEAMS_RESULTS, TEAMS_ROUNDS,
@@ -18,7 +19,7 @@ use broadside_shared::protocol::match_status::MatchPhase;
 use broadside_shared::time::Tick;
 
 /// The state of a match: what the engine publishes of every game's matches, and the zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Match {
     pub(super) phase: MatchPhase,
     /// From 1; 0 before the first.
@@ -26,6 +27,7 @@ pub(crate) struct Match {
     pub(super) rounds: u8,
     /// The tick at which the phase ends automatically.
     pub(super) ends: Option<Tick>,
+    #[serde(with = "saved_teams")]
     pub(super) teams: [Team; TEAM_COUNT],
     /// The zone to hold; `None` in modes without one.
     pub(super) zone: Option<Zone>,
@@ -45,8 +47,45 @@ impl Match {
     }
 }
 
+/// Teams as they are saved: a name of the rules is not.
+mod saved_teams {
+    use super::{Deserialize, PlayerId, Serialize, TEAM_COUNT, TEAMS, Team, TeamLabel};
+    use serde::{Deserializer, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct SavedTeam {
+        /// `None` for a team with a name.
+        only: Option<Option<PlayerId>>,
+        score: u32,
+        goal: u32,
+        rounds: u8,
+        players: u16,
+    }
+
+    pub(super) fn serialize<S: Serializer>(teams: &[Team; TEAM_COUNT], to: S) -> Result<S::Ok, S::Error> {
+        let saved = teams.map(|Team { label, score, goal, rounds, players }| {
+            let only = match label {
+                TeamLabel::Team(_) => None,
+                TeamLabel::Player(player) => Some(player),
+            };
+            SavedTeam { only, score, goal, rounds, players }
+        });
+        saved.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[Team; TEAM_COUNT], D::Error> {
+        let saved = <[SavedTeam; TEAM_COUNT]>::deserialize(from)?;
+        let mut names = TEAMS.into_iter();
+        Ok(saved.map(|SavedTeam { only, score, goal, rounds, players }| {
+            let name = names.next().expect("as many names as teams");
+            let label = only.map_or(TeamLabel::Team(name), TeamLabel::Player);
+            Team { label, score, goal, rounds, players }
+        }))
+    }
+}
+
 /// Runs a match of a mode with rounds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Referee {
     pub(super) mode: Mode,
     pub(super) match_state: Match,

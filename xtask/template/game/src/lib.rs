@@ -51,7 +51,9 @@ const KINDS: &[KindSpec] = &[
 ];
 
 /// The world.
+#[derive(Serialize, Deserialize)]
 pub struct World {
+    #[serde(with = "broadside_shared::saved::rng")]
     rng: fastrand::Rng,
     ids: EntityIds,
     dots: BTreeMap<PlayerId, Dot>,

@@ -67,3 +67,8 @@ fn equal_seeds_and_inputs_give_equal_worlds() {
     }
     assert_ne!(one.world.hash(), Scene::new(4, 4).world.hash());
 }
+
+#[test]
+fn a_saved_world_goes_on_as_it_would_have() {
+    broadside_shared::trial::assert_saved_worlds_go_on::<World>();
+}
