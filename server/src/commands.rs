@@ -1,9 +1,10 @@
-//! What the program does besides serving: backups, copies, and who is admin.
+//! What the program does besides serving: backups, copies, replays, and who is admin.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use broadside_cli::REFUSED;
+use broadside_shared::game::Game;
 use broadside_shared::protocol::name::Name;
 use broadside_store::accounts::{Account, Role};
 use broadside_store::moderation::AuditEntry;
@@ -12,6 +13,7 @@ use clap::{Subcommand, ValueEnum};
 
 use crate::config::{Config, DataFolder};
 use crate::lobby::names::Looks;
+use crate::recordings;
 use crate::store::now_us;
 
 /// What to do instead of serving.
@@ -41,6 +43,11 @@ pub(crate) enum Command {
         /// A folder as of --data, or a URL as of --database
         #[arg(long, value_name = "FOLDER|URL")]
         to: String,
+    },
+    /// Replay a recorded match as fast as this machine can, and compare every hash
+    Replay {
+        /// The recording, a file of --data in the folder `recordings`
+        file: PathBuf,
     },
     /// Say who may moderate, and appoint them, also while a server runs
     Admin {
@@ -81,10 +88,10 @@ pub(crate) enum StaffRole {
 
 impl Command {
     /// Runs it. Prints what it did, or one line that says why not.
-    pub(crate) fn run(self, config: &Config) -> ExitCode {
+    pub(crate) fn run<G: Game>(self, config: &Config) -> ExitCode {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let done = match runtime {
-            Ok(runtime) => runtime.block_on(self.carry_out(config)),
+            Ok(runtime) => runtime.block_on(self.carry_out::<G>(config)),
             Err(error) => Err(format!("cannot start: {error}")),
         };
         match done {
@@ -99,7 +106,7 @@ impl Command {
         }
     }
 
-    async fn carry_out(self, config: &Config) -> Result<String, String> {
+    async fn carry_out<G: Game>(self, config: &Config) -> Result<String, String> {
         match self {
             Command::Backup { data, file } => {
                 broadside_store::backup(&data, &file).await.map_err(|error| error.to_string())?;
@@ -110,6 +117,7 @@ impl Command {
                 Ok(format!("{} has the database of {}", data.display(), file.display()))
             }
             Command::Copy { from, to } => copy(&from, &to).await,
+            Command::Replay { file } => recordings::check::replay::<G>(&file),
             Command::Admin { action } => admin(action, config).await,
         }
     }

@@ -80,6 +80,18 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_DATA", default_value = "broadside-data", value_name = "FOLDER")]
     pub data: DataFolder,
 
+    /// What to record into the folder `recordings` of --data: off, matches, or all, which adds open arenas
+    #[arg(long, env = "BROADSIDE_RECORD", default_value = "matches", value_name = "WHAT")]
+    pub record: Record,
+
+    /// Megabytes of recordings to keep, 1..=1000000; beyond, the oldest are removed
+    #[arg(long, env = "BROADSIDE_RECORD_MB", default_value_t = 1024, value_name = "MB", value_parser = record_mb)]
+    pub record_mb: u32,
+
+    /// Days to keep recordings, 1..=3650
+    #[arg(long, env = "BROADSIDE_RECORD_DAYS", default_value_t = 30, value_name = "DAYS", value_parser = record_days)]
+    pub record_days: u32,
+
     /// PostgreSQL database to keep accounts and results in, such as `postgres://user:password@host/name`, in place of the embedded one
     #[arg(long, env = "BROADSIDE_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<DatabaseUrl>,
@@ -225,6 +237,17 @@ impl Config {
     }
 }
 
+/// What a server records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Record {
+    /// Nothing
+    Off,
+    /// Matches
+    Matches,
+    /// Matches, and open arenas in parts of ten minutes
+    All,
+}
+
 /// Where a server keeps what must outlast it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DataFolder {
@@ -301,6 +324,14 @@ pub const CAPACITY_MAX: u16 = 7900;
 
 fn capacity(text: &str) -> Result<u16, String> {
     in_range(text, 1..=CAPACITY_MAX, " players")
+}
+
+fn record_mb(text: &str) -> Result<u32, String> {
+    in_range(text, 1..=1_000_000, " MB")
+}
+
+fn record_days(text: &str) -> Result<u32, String> {
+    in_range(text, 1..=3650, " days")
 }
 
 fn grace(text: &str) -> Result<u32, String> {

@@ -13,6 +13,7 @@
 //! | [`inbox`] | queues of values from other threads, and the wake-up of their reader |
 //! | [`limits`] | limits per address |
 //! | [`topics`] | publish and subscribe: encoded once, kept for new subscribers |
+//! | [`recordings`] | recordings of rooms, as files, and their replay |
 //! | [`rooms`] | the threads that step the rooms |
 //! | [`lobby`] | directory of rooms, sessions, names, leaderboard |
 //! | [`accounts`](mod@accounts) | who a browser is signed in as, without HTTP |
@@ -56,6 +57,7 @@ pub mod operator;
 pub mod origin;
 pub(crate) mod problem;
 pub mod program;
+pub mod recordings;
 pub(crate) mod requester;
 pub mod rooms;
 pub mod secret;
@@ -75,9 +77,11 @@ use std::time::Duration;
 use anyhow::Context;
 use broadside_core::commands::ShardCommand;
 use broadside_core::room::{RoomConfig, SPECTATORS_MAX, mode_name};
+use broadside_core::room_loop::{KeptRecordings, RecordingPolicy};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::limits::SEATS_MAX;
 use broadside_shared::protocol::room::ModeId;
+use broadside_shared::trial::rules_hash;
 use broadside_store::{OpenError, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -88,7 +92,7 @@ use accounts::Accounts;
 use app::{App, GameInfo, ended};
 use awake::Awake;
 use clock::MonoClock;
-use config::Config;
+use config::{Config, Record};
 use first_seen::FirstSeen;
 use http::api::schema::SchemaFile;
 use inbox::{Inbox, Wakeup};
@@ -103,6 +107,7 @@ use net::arrivals::Shards;
 use net::certificate::{self, Certificate};
 use net::shard::{self, Poller};
 use operator::{OperatorToken, TokenFile};
+use recordings::{Folder, Recordings};
 use rooms::context::ServerContext;
 use rooms::pool::Pool;
 use rooms::results::ResultSink;
@@ -129,6 +134,7 @@ pub struct Running<G: Game> {
     app: Arc<App>,
     lobby: Arc<ServerLobby<G>>,
     kept: Kept,
+    recordings: Recordings,
     /// Removed when the server ends.
     token_file: Option<TokenFile>,
 }
@@ -176,13 +182,15 @@ impl<G: Game> Running<G> {
             inbox.send([ShardCommand::Shutdown]);
         }
         let _ = self.served.await;
-        let (app, threads) = (self.app, self.threads);
+        let (app, threads, recordings) = (self.app, self.threads, self.recordings);
         app.rooms.end_threads();
         let wait = move || {
             for thread in threads {
                 let _ = thread.join();
             }
             app.rooms.end_rooms();
+            // The rooms have ended, so nothing more is recorded.
+            recordings.end();
         };
         let _ = tokio::task::spawn_blocking(wait).await;
         // The rooms have ended, so no result follows.
@@ -238,7 +246,7 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
     let supervisor = Supervisor::new(ending_seen);
     let (store, kept) = store::open(&config, &supervisor).await?;
     let (operator, token_file) = operator_token(&config, address.port()).map_err(StartError::Operator)?;
-    let Opened { app, lobby, shards, threads } =
+    let Opened { app, lobby, shards, threads, recordings } =
         open::<G>(config, game, operator, (store, kept.health.clone()), supervisor).map_err(StartError::System)?;
     let loaded = moderation::load(&app.store, &app.lobby, store::now_us()).await;
     loaded.context("cannot read accounts").map_err(StartError::System)?;
@@ -260,7 +268,20 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
         tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
         app.supervisor.spawn("certificate", certificate::watch(Arc::clone(certificate), app.ending.clone()));
     }
-    Ok(Running { address, redirect, secure, ending, served, threads, certificate, app, lobby, kept, token_file })
+    Ok(Running {
+        address,
+        redirect,
+        secure,
+        ending,
+        served,
+        threads,
+        certificate,
+        app,
+        lobby,
+        kept,
+        recordings,
+        token_file,
+    })
 }
 
 /// The operator token: the one in the configured file, or a new one in a file where the operator's programs look for it. If that file
@@ -287,6 +308,7 @@ struct Opened<G: Game> {
     lobby: Arc<ServerLobby<G>>,
     shards: Arc<Shards<G>>,
     threads: Vec<JoinHandle<()>>,
+    recordings: Recordings,
 }
 
 /// Starts the server behind the listener: the threads of rooms, shards and bots, and the persistent rooms.
@@ -299,6 +321,8 @@ fn open<G: Game>(
 ) -> anyhow::Result<Opened<G>> {
     let clock = MonoClock::start();
     let metrics = Arc::new(Metrics::new());
+    let recordings = recordings::start(Folder::of(&config), Arc::clone(&metrics));
+    let recordings = recordings.context("cannot keep recordings in --data")?;
     metrics.watch(store_health.clone());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let count = config.shards.unwrap_or_else(cores);
@@ -324,6 +348,8 @@ fn open<G: Game>(
         shards: inboxes,
         topics: Arc::new(Topics::new()),
         results: ResultSink::outbox::<G>(store_health.outbox().clone()),
+        recording: recording_policy::<G>(&config),
+        recordings: recordings.sink(),
         grace_s: config.grace,
         room_life_s: config.room_life,
     };
@@ -354,7 +380,7 @@ fn open<G: Game>(
         start_shards(&app, &lobby, &shards, pollers, bots).context("cannot start the threads of the shards")?;
     threads.extend(started);
     open_persistent_rooms(&lobby.directory, app.config.rooms);
-    Ok(Opened { app, lobby, shards, threads })
+    Ok(Opened { app, lobby, shards, threads, recordings })
 }
 
 /// Starts the threads of the shards, and that of the server's own bots.
@@ -384,6 +410,17 @@ fn common_config<G: Game>(config: &Config) -> RoomConfig {
         seed: config.seed.unwrap_or_else(secret::number),
         mode: ModeId(0),
     }
+}
+
+/// What is recorded of every room.
+fn recording_policy<G: Game>(config: &Config) -> Option<RecordingPolicy> {
+    let keep = match config.record {
+        Record::Off => return None,
+        Record::Matches => KeptRecordings::Matches,
+        Record::All => KeptRecordings::All,
+    };
+    config.data.path()?;
+    Some(RecordingPolicy { rules: rules_hash::<G>(), keep })
 }
 
 fn open_persistent_rooms<G: Game>(directory: &Directory<G>, rooms: u16) {

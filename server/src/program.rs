@@ -38,7 +38,7 @@ pub fn run<G: Game>() -> ExitCode {
     bound_arenas();
     let (Arguments { config, command }, environment) = broadside_cli::parse::<Arguments>();
     if let Some(command) = command {
-        return command.run(&config);
+        return command.run::<G>(&config);
     }
     let checked = config.check().and_then(|()| Filter::from_environment());
     let filter = checked.unwrap_or_else(|why| refuse(&environment.explain(&why)));

@@ -20,6 +20,14 @@ pub fn load<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
     codec::decode_world(bytes)
 }
 
+/// Reads the first of the values that [`save`] wrote as a tuple.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
+    codec::decode_first(bytes)
+}
+
 /// A generator of random numbers, with its place in the sequence: `#[serde(with = "broadside_shared::saved::rng")]`.
 pub mod rng {
     use fastrand::Rng;

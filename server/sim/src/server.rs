@@ -23,6 +23,7 @@ use broadside_server::lobby::directory::Directory;
 use broadside_server::lobby::sessions::Sessions;
 use broadside_server::lobby::{LobbyState, ServerLobby};
 use broadside_server::metrics::Metrics;
+use broadside_server::recordings::RecordingSink;
 use broadside_server::rooms::context::ServerContext;
 use broadside_server::rooms::pool::Pool;
 use broadside_server::rooms::results::ResultSink;
@@ -140,6 +141,8 @@ impl<G: Game> SimServer<G> {
             limits: Arc::new(AddressLimits::new(caps, exempt)),
             topics: Arc::new(Topics::new()),
             results: sink,
+            recording: None,
+            recordings: RecordingSink::default(),
             grace_s: setup.grace_s,
             room_life_s: setup.room_life_s,
         };

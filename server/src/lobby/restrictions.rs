@@ -38,7 +38,7 @@ impl Restrictions {
         mutes.into_iter().for_each(|(account, until)| self.mute(account, until));
     }
 
-    /// Refuses the account from the next hello on. Who is connected stays: [`kick`](super::ServerLobby::kick_account) them as well.
+    /// Refuses the account from the next hello on. Who is connected stays: [`kick`](super::LobbyState::kick_account) them as well.
     pub fn ban(&self, account: AccountId, until: Until) {
         self.banned.insert(account, until);
     }

@@ -82,6 +82,10 @@ pub struct Metrics {
     pub leaves: Counter,
     /// Players' results lost because the room failed while they played.
     pub results_lost: Counter,
+    /// Recordings written, whole or cut off.
+    pub recordings_kept: Counter,
+    /// Recordings that ended early or were lost because the disk failed.
+    pub recordings_failed: Counter,
     /// Reports of players that were lost because too many waited. They are in the log.
     pub reports_dropped: Counter,
     /// WebSockets that ended, by close code; use [`Metrics::closed`] and [`Metrics::torn`].
@@ -160,6 +164,8 @@ impl Metrics {
             joins: PerLabel::new(Counter::default),
             leaves: Counter::default(),
             results_lost: Counter::default(),
+            recordings_kept: Counter::default(),
+            recordings_failed: Counter::default(),
             reports_dropped: Counter::default(),
             closes: Family::default(),
             origin_refusals: Counter::default(),
@@ -253,6 +259,8 @@ impl Metrics {
         add(to, "joins", "Join requests, by result", self.joins.family());
         add(to, "leaves", "Players who left their seat", &self.leaves);
         add(to, "results_lost", "Players' results lost because their room failed", &self.results_lost);
+        add(to, "recordings_kept", "Recordings written", &self.recordings_kept);
+        add(to, "recordings_failed", "Recordings cut off or lost because the disk failed", &self.recordings_failed);
         add(to, "reports_dropped", "Reports of players dropped because too many waited", &self.reports_dropped);
         add(to, "closes", "Ended WebSockets, by close code; 1006 is a lost connection", &self.closes);
         add(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use broadside_core::commands::{Hold, SenderId, ShardCommand};
 use broadside_core::lobby::{AddressShare, SeatLimits};
+use broadside_core::room_loop::RecordingPolicy;
 use broadside_shared::protocol::message::Publication;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
@@ -16,6 +17,7 @@ use crate::limits::counted_as;
 use crate::limits::holds::{AddressLimits, TooMuch, What};
 use crate::metrics::Metrics;
 use crate::metrics::labels::AddressLimit;
+use crate::recordings::RecordingSink;
 use crate::topics::Topics;
 
 /// The parts of the server that every room uses.
@@ -29,6 +31,10 @@ pub struct ServerContext {
     pub topics: Arc<Topics>,
     /// Where rooms leave the results of matches and stays.
     pub results: ResultSink,
+    /// What is recorded of every room.
+    pub recording: Option<RecordingPolicy>,
+    /// Where rooms leave recordings.
+    pub recordings: RecordingSink,
     /// Seconds for which the seat of a lost connection is kept.
     pub grace_s: u32,
     /// Seconds after which an ephemeral room ends, even with players in it.

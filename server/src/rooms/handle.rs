@@ -90,6 +90,7 @@ impl<G: Game> RoomHandle<G> {
             seats_per_address: seats_per_address(is_ephemeral, config.capacity),
             grace_s: context.grace_s,
             ends_at: is_ephemeral.then(|| now.plus_us(u64::from(context.room_life_s) * 1_000_000)),
+            recording: context.recording,
         };
         let room = RoomLoop::new(info, policy, game, context.shards.len(), now);
         let runner = RoomRunner::new(room, Arc::clone(&mailbox), Arc::clone(&status), context.clone());

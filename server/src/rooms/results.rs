@@ -11,11 +11,15 @@ use broadside_store::outbox::Outbox;
 use broadside_store::results::{MatchRecord, Outcome, PlayerRecord};
 use broadside_store::{new_id, results};
 
+use crate::recordings::RecordingId;
 use crate::store::now_us;
 
 /// Where rooms leave results. Clones share it.
 #[derive(Clone)]
-pub struct ResultSink(Arc<dyn Fn(RoomResult) + Send + Sync>);
+pub struct ResultSink(Arc<Keep>);
+
+/// Takes a result, and the id of the recording that it is of.
+type Keep = dyn Fn(RoomResult, Option<RecordingId>) + Send + Sync;
 
 impl fmt::Debug for ResultSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,9 +31,10 @@ impl ResultSink {
     /// The way to the database: the outbox, which is bounded and never waits.
     #[must_use]
     pub fn outbox<G: Game>(outbox: Outbox) -> ResultSink {
-        ResultSink(Arc::new(move |result| {
+        ResultSink(Arc::new(move |result, recording| {
             let now_us = now_us();
-            outbox.put(record::<G>(new_id(now_us), now_us, result));
+            let id = recording.map_or_else(|| new_id(now_us), |RecordingId(id)| id);
+            outbox.put(record::<G>(id, now_us, result));
         }))
     }
 
@@ -39,13 +44,13 @@ impl ResultSink {
         let list = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&list);
         // A panic elsewhere leaves no result half-written.
-        let push = move |result| into.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(result);
+        let push = move |result, _| into.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(result);
         (ResultSink(Arc::new(push)), list)
     }
 
-    /// Leaves a result.
-    pub fn keep(&self, result: RoomResult) {
-        (self.0)(result);
+    /// Leaves a result. One with a recording has its id.
+    pub fn keep(&self, result: RoomResult, recording: Option<RecordingId>) {
+        (self.0)(result, recording);
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use broadside_core::commands::{RoomCommand, ShardCommand};
+use broadside_core::recording::recorder::Recorded;
+use broadside_core::results::{ResultKind, RoomResult};
 use broadside_core::room::StepPhase;
 use broadside_core::room_loop::{RoomLoop, Stepped, Timing};
 use broadside_shared::game::Game;
@@ -15,6 +17,7 @@ use super::context::ServerContext;
 use super::mailbox::Mailbox;
 use super::status::RoomStatus;
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
+use crate::recordings::RecordingId;
 
 /// The next turn of a room.
 pub enum Next {
@@ -35,6 +38,8 @@ pub struct RoomRunner<G: Game> {
     commands: Vec<RoomCommand<G>>,
     /// This room's share of the server's gauges.
     exported: Exported,
+    /// The recording under way.
+    recording: Option<RecordingId>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,7 +58,15 @@ impl<G: Game> RoomRunner<G> {
     ) -> Self {
         let info = room.info();
         tracing::debug!(room = %info.id, mode = broadside_core::room::mode_name::<G>(info.config.mode), capacity = info.config.capacity, "room opened");
-        RoomRunner { room, mailbox, status, context, commands: Vec::new(), exported: Exported::default() }
+        RoomRunner {
+            room,
+            mailbox,
+            status,
+            context,
+            commands: Vec::new(),
+            exported: Exported::default(),
+            recording: None,
+        }
     }
 
     /// Does one turn. A room that panics is restarted, and its connections are closed with a code.
@@ -76,9 +89,9 @@ impl<G: Game> RoomRunner<G> {
 
     /// Ends the room because the server shuts down: everyone in it leaves a result.
     pub fn end(self) {
-        let (pending, RoomRunner { room, context, .. }) = (self.room.results_pending(), self);
+        let (pending, RoomRunner { room, context, mut recording, .. }) = (self.room.results_pending(), self);
         match std::panic::catch_unwind(AssertUnwindSafe(|| room.end())) {
-            Ok(effects) => effects.results.into_iter().for_each(|result| context.results.keep(result)),
+            Ok(effects) => keep(effects.results, effects.recorded, &mut recording, &context),
             // The other rooms still have theirs to keep.
             Err(_) => {
                 context.metrics.results_lost.inc_by(pending as u64);
@@ -174,9 +187,7 @@ impl<G: Game> RoomRunner<G> {
         if let Some(board) = effects.board {
             self.status.set_best(board.into());
         }
-        for result in effects.results {
-            self.context.results.keep(result);
-        }
+        keep(effects.results, effects.recorded, &mut self.recording, &self.context);
         for (topic, publication) in effects.published {
             if let Publication::Match(status) = &publication {
                 self.status.set_match_status(Some(status.clone()));
@@ -251,7 +262,12 @@ impl<G: Game> RoomRunner<G> {
         let (id, seed, tick) = (self.room.info().id, self.room.info().config.seed, self.room.tick());
         self.withdraw();
         // What had ended before the failure is kept. What had not is lost: its numbers are in a world that broke.
-        self.room.take_effects().results.into_iter().for_each(|result| self.context.results.keep(result));
+        let effects = self.room.take_effects();
+        keep(effects.results, effects.recorded, &mut self.recording, &self.context);
+        self.recording.take().into_iter().for_each(|id| self.context.recordings.cut(id));
+        if let Some(minute) = self.room.room().last_minute() {
+            self.context.recordings.keep_minute(format!("failed-{}-{id}-{tick}", self.context.clock.unix_s()), minute);
+        }
         self.context.metrics.results_lost.inc_by(self.room.results_pending() as u64);
         // The queued commands were for the failed room, whose connections are being closed.
         self.commands.clear();
@@ -265,6 +281,34 @@ impl<G: Game> RoomRunner<G> {
         tracing::error!(room = %id, seed, %tick, "room failed and was restarted");
         // Not before its first tick is due: a room that fails again and again does so at most once per tick.
         Next::At(self.room.room().due_at(self.room.tick()))
+    }
+}
+
+/// Hands over what is left of a room's turn: results, and what was recorded of it.
+fn keep(
+    results: Vec<RoomResult>,
+    recorded: Vec<Recorded>,
+    recording: &mut Option<RecordingId>,
+    context: &ServerContext,
+) {
+    let mut of_match = *recording;
+    for part in recorded {
+        match part {
+            Recorded::Begun(bytes) => {
+                *recording = context.recordings.begin(bytes);
+                of_match = of_match.or(*recording);
+            }
+            Recorded::Continued(bytes) => *recording = recording.filter(|id| context.recordings.more(*id, bytes)),
+            Recorded::Ended(bytes) => {
+                if let Some(id) = recording.take() {
+                    context.recordings.end(id, bytes);
+                }
+            }
+        }
+    }
+    for result in results {
+        let of_match = of_match.filter(|_| result.kind == ResultKind::Match);
+        context.results.keep(result, of_match);
     }
 }
 

@@ -33,6 +33,7 @@ use crate::inbox::{Inbox, Wakeup};
 use crate::limits::holds::{AddressLimits, Caps};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JoinResult;
+use crate::recordings::RecordingSink;
 use crate::topics::Topics;
 
 const SEED: u64 = 40;
@@ -138,6 +139,8 @@ impl Scene {
         let clock = MonoClock::manual(Arc::clone(&clock_us));
         let (sink, results) = ResultSink::list();
         let context = ServerContext {
+            recording: None,
+            recordings: RecordingSink::default(),
             clock: clock.clone(),
             metrics: Arc::new(Metrics::new()),
             shards: (0..SHARDS).map(|_| Inbox::new(Wakeup::new(|| {}))).collect(),

@@ -178,7 +178,22 @@ pub fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
 /// # Errors
 /// As [`decode_value`].
 pub fn decode_world<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
-    whole(bytes, config::standard().with_limit::<WORLD_BYTES_MAX>())
+    let (value, used) = world_part(bytes)?;
+    if used < bytes.len() { Err(WireError::Long(bytes.len() - used)) } else { Ok(value) }
+}
+
+/// Reads the first of the values that [`encode_value`] wrote as a tuple.
+///
+/// # Errors
+/// As [`decode_value`], except that trailing bytes are the other values.
+pub fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
+    world_part(bytes).map(|(value, _)| value)
+}
+
+/// Not by [`Shortest`], which takes a byte before a float for the length of an integer: nothing is compared with these bytes.
+fn world_part<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), WireError> {
+    let config = config::standard().with_limit::<WORLD_BYTES_MAX>();
+    bincode::serde::decode_from_slice(bytes, config).map_err(|_| WireError::Control)
 }
 
 /// Appends a value of a game to a stream of bits.

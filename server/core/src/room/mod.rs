@@ -19,7 +19,7 @@ use broadside_shared::game::{
     in_cell_units,
 };
 use broadside_shared::history::History;
-use broadside_shared::ids::PlayerId;
+use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::{BOARD_LINES_MAX, ROOM_STATE_MAX};
@@ -35,6 +35,9 @@ use broadside_shared::time::{MonoTime, Tick, tick_us};
 use glam::Vec2;
 use thiserror::Error;
 
+use crate::recording::Head;
+use crate::recording::batch::Call;
+use crate::recording::recorder::{Recorded, Recorder};
 use inputs::InputQueue;
 use match_publisher::MatchPublisher;
 pub use output::{DueSnapshot, RoomOutput, StepPhase};
@@ -120,6 +123,8 @@ pub struct Room<G: Game> {
     worlds: Recycled<WorldState>,
     /// Whether snapshots are staggered over the ticks of an interval.
     is_spread: bool,
+    /// `None` if nothing is recorded.
+    recorder: Option<Recorder<G>>,
 }
 
 struct Seat<G: Game> {
@@ -168,7 +173,40 @@ impl<G: Game> Room<G> {
             placement: Placement::every(config.snapshot_every),
             worlds: Recycled::default(),
             is_spread: false,
+            recorder: None,
         }
+    }
+
+    /// Records everything from here on.
+    pub fn record(&mut self, rules: u64, room: RoomId) {
+        let (game, mode, tick_hz) = (G::NAME.to_owned(), self.config.mode, G::TICK_HZ);
+        self.recorder = Some(Recorder::new(Head { game, rules, mode, room, tick_hz }));
+    }
+
+    /// Begins a recording that somebody keeps, unless one is under way or nothing is recorded.
+    pub fn begin_recording(&mut self) {
+        let players = named(&self.seats);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin(self.tick, &self.game, &self.history, players);
+        }
+    }
+
+    /// Ends it.
+    pub fn end_recording(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.end();
+        }
+    }
+
+    /// Takes what there is for whoever keeps recordings.
+    pub fn take_recorded(&mut self) -> Vec<Recorded> {
+        self.recorder.as_mut().map_or_else(Vec::new, Recorder::take)
+    }
+
+    /// A recording of the last minute, up to the tick that was begun last: also of one whose step panicked. `None` if nothing is recorded.
+    #[must_use]
+    pub fn last_minute(&self) -> Option<Vec<u8>> {
+        self.recorder.as_ref()?.last_minute()
     }
 
     #[must_use]
@@ -186,6 +224,7 @@ impl<G: Game> Room<G> {
         }
         let player = self.take_seat(name.clone(), None);
         self.seated += 1;
+        self.note(|| Call::Join { player, name: name.clone() });
         self.game.join(player, self.tick.after(1), &mut self.events);
         self.updates.push(RoomUpdate::Named { player, name });
         Ok(player)
@@ -199,6 +238,7 @@ impl<G: Game> Room<G> {
             self.spectators -= 1;
         } else {
             self.seated -= 1;
+            self.note(|| Call::Leave { player });
             self.game.leave(player, self.tick.after(1), &mut self.events);
             self.updates.push(RoomUpdate::Left { player });
         }
@@ -300,6 +340,7 @@ impl<G: Game> Room<G> {
         seat.name = name.clone();
         if seat.spectating.is_none() {
             self.updates.push(RoomUpdate::Named { player, name: name.clone() });
+            self.note(|| Call::Rename { player, name: name.clone() });
         }
     }
 
@@ -320,6 +361,7 @@ impl<G: Game> Room<G> {
         if !self.seats.get(usize::from(player.0)).is_some_and(is_player) {
             return Err(Refusal::NotInRoom);
         }
+        self.note(|| Call::Request { player, request: request.clone() });
         let result = self.game.handle_request(player, request, self.tick.after(1), &mut self.events);
         result.map_err(|RefusedByGame(reason)| Refusal::ByGame { reason })
     }
@@ -338,10 +380,16 @@ impl<G: Game> Room<G> {
         self.placement.set_every(self.config.snapshot_every * SnapshotHead::every(level));
         self.take_inputs(tick);
         self.pick_followed();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.stepping(tick, &self.inputs);
+        }
         phase_done(StepPhase::Inputs);
         self.game.step(tick, &self.inputs, &self.history, &mut self.events);
         phase_done(StepPhase::Step);
         self.history.record(tick, |poses| self.game.poses(poses));
+        if let Some(recorder) = &mut self.recorder {
+            recorder.stepped(&self.game, &self.history, named(&self.seats));
+        }
         phase_done(StepPhase::History);
         (out.tick, out.level) = (tick, level);
         self.spread();
@@ -357,6 +405,13 @@ impl<G: Game> Room<G> {
         self.write_match_status(tick, out);
         self.write_room_state(out);
         phase_done(StepPhase::Outgoing);
+    }
+
+    /// Notes a call of the game for the recording.
+    fn note(&mut self, call: impl FnOnce() -> Call<G::Request>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.called(call());
+        }
     }
 
     /// The newest match status; `None` in modes without rounds.
@@ -553,6 +608,12 @@ impl<G: Game> Room<G> {
         out.updates.push(RoomUpdate::State(bytes.clone()));
         self.room_state = (state, Some(bytes));
     }
+}
+
+/// The players with their names, in order.
+fn named<G: Game>(seats: &[Option<Seat<G>>]) -> impl Iterator<Item = (PlayerId, &Name)> + Clone {
+    let seats = (0..).map(PlayerId).zip(seats);
+    seats.filter_map(|(player, seat)| Some((player, &seat.as_ref().filter(|seat| seat.spectating.is_none())?.name)))
 }
 
 #[cfg(test)]

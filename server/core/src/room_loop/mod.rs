@@ -30,6 +30,7 @@ use crate::admission::reservations::Reservations;
 use crate::commands::{Hold, JoinRequest, RoomCommand, RoomInfo, ShardCommand};
 use crate::lobby::SeatLimits;
 use crate::messages::EncodedMessage;
+use crate::recording::recorder::Recorded;
 use crate::results::RoomResult;
 use crate::room::recycle::Recycled;
 use crate::room::{Room, RoomConfig, RoomOutput, StepPhase};
@@ -52,6 +53,25 @@ pub struct Policy {
     pub grace_s: u32,
     /// When the room ends, even with players in it. `None` for a persistent room.
     pub ends_at: Option<MonoTime>,
+    /// `None` to record nothing.
+    pub recording: Option<RecordingPolicy>,
+}
+
+/// What is recorded of a room. The last minute always is, in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordingPolicy {
+    /// The rules hash of this build.
+    pub rules: u64,
+    pub keep: KeptRecordings,
+}
+
+/// Which recordings are for somebody to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptRecordings {
+    /// Those of matches, in rooms that have any.
+    Matches,
+    /// Those of matches, and in rooms without any everything, in parts.
+    All,
 }
 
 /// The result of a step.
@@ -93,6 +113,8 @@ pub struct Effects {
     pub queued: u64,
     /// Results of matches and stays that ended.
     pub results: Vec<RoomResult>,
+    /// What there is for whoever keeps recordings.
+    pub recorded: Vec<Recorded>,
     /// Seats that were freed.
     pub left: u64,
     /// Inputs that arrived too late or too early.
@@ -187,10 +209,14 @@ impl<G: Game> RoomLoop<G> {
     #[must_use]
     pub fn new(info: RoomInfo, policy: Policy, game: &Arc<G::Config>, shards: usize, now: MonoTime) -> Self {
         let config: RoomConfig = info.config;
+        let mut room = Room::new(config, game.as_ref(), now);
+        if let Some(recording) = policy.recording {
+            room.record(recording.rules, info.id);
+        }
         RoomLoop {
             info,
             policy,
-            room: Room::new(config, game.as_ref(), now),
+            room,
             game: Arc::clone(game),
             tick_zero: now,
             tick: Tick(1),
@@ -277,6 +303,7 @@ impl<G: Game> RoomLoop<G> {
             return Stepped::Ended;
         }
         if self.is_empty() {
+            self.room.end_recording();
             self.activity = Activity::Asleep;
             return Stepped::Asleep;
         }
@@ -333,6 +360,7 @@ impl<G: Game> RoomLoop<G> {
     /// Takes the effects of the turn.
     pub fn take_effects(&mut self) -> Effects {
         self.effects.inputs_dropped += self.room.take_inputs_dropped();
+        self.effects.recorded = self.room.take_recorded();
         std::mem::take(&mut self.effects)
     }
 
@@ -429,6 +457,7 @@ impl<G: Game> RoomLoop<G> {
     /// Returns players and queue to the lobby.
     fn end_room(&mut self) {
         self.keep_all();
+        self.room.end_recording();
         while self.queue.pop().is_some() {
             self.effects.refused += 1;
         }

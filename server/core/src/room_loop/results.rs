@@ -6,12 +6,14 @@
 use broadside_shared::game::Game;
 use broadside_shared::protocol::match_status::MatchPhase;
 
-use super::RoomLoop;
 use super::seats::Seat;
+use super::{KeptRecordings, RoomLoop};
 use crate::results::{MatchOutcome, PlayerResult, ResultKind, RoomResult};
 
 /// A shorter stay without score, kills and deaths leaves no result, in seconds: somebody looked in.
 const STAY_S_MIN: u32 = 10;
+/// Length of the recordings of a room without matches, in seconds.
+const PART_S: u32 = 600;
 
 /// The match that is being played.
 #[derive(Debug)]
@@ -44,17 +46,29 @@ impl<G: Game> RoomLoop<G> {
 
     /// Notices that a match starts or ends, after every tick.
     pub(super) fn follow_match(&mut self) {
-        let Some(state) = self.room.match_state() else { return };
+        let Some(state) = self.room.match_state() else { return self.record_part() };
         let (phase, winner) = (state.phase, state.winner);
         match (phase, &self.running) {
             (MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause, None) => {
                 self.running = Some(RunningMatch { started: self.room.stepped() - 1, left: Vec::new() });
+                self.room.begin_recording();
             }
             (MatchPhase::Results, Some(_)) => self.end_match(MatchEnd::Decided(winner)),
             (MatchPhase::Open | MatchPhase::Waiting, Some(_)) => self.end_match(MatchEnd::Abandoned),
             (MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause, Some(_))
             | (MatchPhase::Open | MatchPhase::Waiting | MatchPhase::Results, None) => {}
         }
+    }
+
+    /// In a room without matches, if everything is kept: begins a recording, and every so often another one.
+    fn record_part(&mut self) {
+        if !self.policy.recording.is_some_and(|recording| recording.keep == KeptRecordings::All) {
+            return;
+        }
+        if self.room.stepped().is_multiple_of(PART_S * G::TICK_HZ) {
+            self.room.end_recording();
+        }
+        self.room.begin_recording();
     }
 
     /// Keeps the result of a player whose seat was just freed. The game still knows the player.
@@ -99,6 +113,7 @@ impl<G: Game> RoomLoop<G> {
 
     fn end_match(&mut self, end: MatchEnd) {
         let Some(mut running) = self.running.take() else { return };
+        self.room.end_recording();
         let mut stayed = Vec::new();
         for seat in self.seats.iter().filter(|seat| seat.is_person_at_play()) {
             let Some(mut result) = self.result_in_match(seat, running.started) else { continue };

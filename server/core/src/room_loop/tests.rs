@@ -34,7 +34,7 @@ impl Scene {
 
     fn with(change: impl FnOnce(&mut RoomInfo, &mut Policy)) -> Self {
         let (mut info, now) = (room_info(1), MonoTime(5_000_000));
-        let mut policy = Policy { seats_per_address: 20, grace_s: 1, ends_at: None };
+        let mut policy = Policy { seats_per_address: 20, grace_s: 1, ends_at: None, recording: None };
         change(&mut info, &mut policy);
         Scene {
             room: RoomLoop::new(info, policy, &Arc::default(), SHARDS, now),

@@ -1,0 +1,50 @@
+//! The blocks of a recording.
+
+/// The first bytes of a recording; the last of them is the version of the format.
+pub const MAGIC: [u8; 8] = *b"BSREPLY\x01";
+/// Bytes before a payload: kind and length.
+const HEADER: usize = 5;
+/// Bytes after a payload: the checksum.
+const CHECKSUM: usize = 4;
+
+/// What a block holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockKind {
+    Head = 0,
+    Checkpoint = 1,
+    Ticks = 2,
+    /// Nothing: the recording is whole.
+    End = 3,
+}
+
+impl BlockKind {
+    const ALL: [BlockKind; 4] = [BlockKind::Head, BlockKind::Checkpoint, BlockKind::Ticks, BlockKind::End];
+}
+
+/// A block with its checksum.
+#[must_use]
+pub fn write(kind: BlockKind, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a block is shorter than 4 GiB");
+    let mut block = Vec::with_capacity(HEADER + payload.len() + CHECKSUM);
+    block.push(kind as u8);
+    block.extend(length.to_le_bytes());
+    block.extend(payload);
+    let checksum = crc32fast::hash(&block);
+    block.extend(checksum.to_le_bytes());
+    block
+}
+
+/// The kind and the payload of the first block of `bytes`, and its length. `None` at the end of the bytes, and for a block that was cut off
+/// or is damaged.
+#[must_use]
+pub fn read(bytes: &[u8]) -> Option<(BlockKind, &[u8], usize)> {
+    let (header, rest) = bytes.split_at_checked(HEADER)?;
+    let length = u32::from_le_bytes(header[1..].try_into().expect("four bytes")) as usize;
+    let payload = rest.get(..length)?;
+    let checksum = rest.get(length..)?.first_chunk::<CHECKSUM>()?;
+    if crc32fast::hash(&bytes[..HEADER + length]) != u32::from_le_bytes(*checksum) {
+        return None;
+    }
+    let kind = BlockKind::ALL.into_iter().find(|kind| *kind as u8 == header[0])?;
+    Some((kind, payload, HEADER + length + CHECKSUM))
+}

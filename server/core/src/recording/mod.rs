@@ -1,0 +1,61 @@
+//! Recordings: what a game was called with, tick by tick, from which its world can be stepped again.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`block`] | the checked blocks that a recording is made of |
+//! | [`batch`] | the ticks of a second: inputs, calls and hashes, and their bytes |
+//! | [`recorder`] | writes what a room does |
+//! | [`replay`] | steps a recorded world again, and compares |
+//!
+//! ```text
+//! recording  := magic, block...
+//! block      := kind:u8, length:u32, payload, crc32:u32           the checksum covers all before it
+//! blocks     := head, checkpoint, ticks..., checkpoint, ticks..., end
+//! ```
+//! A checkpoint holds the whole world, so a replay can begin at each; ticks after it name every input that is not the default anew. A
+//! recording that was cut off is good up to the last whole block. Numbers are little-endian.
+//!
+//! Worlds are saved as the game serializes them, which another build may do differently: the head has the rules hash
+//! ([`rules_hash`](broadside_shared::trial::rules_hash)), and only a build with the same one replays it.
+
+pub mod batch;
+pub mod block;
+pub mod recorder;
+pub mod replay;
+
+use broadside_shared::ids::{PlayerId, RoomId};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::ModeId;
+use broadside_shared::time::Tick;
+use serde::{Deserialize, Serialize};
+
+/// What a recording begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// [`Game::NAME`](broadside_shared::game::Game::NAME).
+    pub game: String,
+    /// See [`rules_hash`](broadside_shared::trial::rules_hash).
+    pub rules: u64,
+    pub mode: ModeId,
+    /// On the server that recorded it.
+    pub room: RoomId,
+    pub tick_hz: u32,
+}
+
+/// A player in a world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedPlayer {
+    pub player: PlayerId,
+    pub name: Name,
+}
+
+/// What a checkpoint holds besides the world and its history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointHead {
+    pub tick: Tick,
+    /// In order of player.
+    pub players: Vec<RecordedPlayer>,
+}
+
+#[cfg(test)]
+mod tests;

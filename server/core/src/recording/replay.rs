@@ -1,0 +1,294 @@
+//! Steps a recorded world again, and compares it with the recording.
+
+use std::collections::BTreeMap;
+
+use broadside_shared::game::{AddressedEvent, Game, PlayerInput};
+use broadside_shared::history::History;
+use broadside_shared::ids::PlayerId;
+use broadside_shared::protocol::name::Name;
+use broadside_shared::saved;
+use broadside_shared::time::{Tick, ViewTime};
+use thiserror::Error;
+
+use super::batch::{Batch, Call};
+use super::block::{self, BlockKind, MAGIC};
+use super::{CheckpointHead, Head};
+
+/// Why a recording cannot be replayed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RecordingError {
+    #[error("this is no recording")]
+    NotARecording,
+    #[error("this recording has format {0}; this build reads format {supported}", supported = MAGIC[7])]
+    OtherFormat(u8),
+    #[error("this is a recording of the game `{0}`, not of `{1}`")]
+    OtherGame(String, &'static str),
+    #[error(
+        "this recording was made with other rules ({recorded:016x}; this build has {ours:016x}): replay it with the \
+         build that made it"
+    )]
+    OtherRules { recorded: u64, ours: u64 },
+    #[error("the recording is damaged from byte {0} on, before its first checkpoint")]
+    Damaged(usize),
+}
+
+/// A recording, checked block by block.
+#[derive(Debug)]
+pub struct Recording<'a> {
+    pub head: Head,
+    /// Whether it ends as it should; otherwise it was cut off, or is damaged, after `bytes`.
+    pub is_whole: bool,
+    /// Length of what can be read.
+    pub bytes: usize,
+    blocks: Vec<(BlockKind, &'a [u8])>,
+}
+
+impl<'a> Recording<'a> {
+    /// Reads a recording up to its end, or to the first block that is not whole.
+    ///
+    /// # Errors
+    /// These are no bytes of a recording, or not enough of them.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, RecordingError> {
+        let (name, version) = MAGIC.split_at(MAGIC.len() - 1);
+        let rest = bytes.strip_prefix(name).ok_or(RecordingError::NotARecording)?;
+        let found = *rest.first().ok_or(RecordingError::NotARecording)?;
+        if [found] != version {
+            return Err(RecordingError::OtherFormat(found));
+        }
+        let mut at = MAGIC.len();
+        let damaged = |at| RecordingError::Damaged(at);
+        let Some((BlockKind::Head, payload, length)) = block::read(&bytes[at..]) else { return Err(damaged(at)) };
+        let head = saved::load(payload).map_err(|_| damaged(at))?;
+        at += length;
+        let (mut blocks, mut is_whole) = (Vec::new(), false);
+        while let Some((kind, payload, length)) = block::read(&bytes[at..]) {
+            at += length;
+            if kind == BlockKind::End {
+                is_whole = true;
+                break;
+            }
+            blocks.push((kind, payload));
+        }
+        if !matches!(blocks.first(), Some((BlockKind::Checkpoint, _))) {
+            return Err(damaged(at));
+        }
+        Ok(Recording { head, is_whole, bytes: at, blocks })
+    }
+
+    /// Checks that this build can replay it; `rules` is its rules hash.
+    ///
+    /// # Errors
+    /// It is of another game, or of other rules.
+    pub fn check<G: Game>(&self, rules: u64) -> Result<(), RecordingError> {
+        if self.head.game != G::NAME {
+            return Err(RecordingError::OtherGame(self.head.game.clone(), G::NAME));
+        }
+        if self.head.rules != rules {
+            return Err(RecordingError::OtherRules { recorded: self.head.rules, ours: rules });
+        }
+        Ok(())
+    }
+}
+
+/// Where a replay first went another way than the recording.
+#[derive(Debug)]
+pub struct Divergence<G> {
+    /// The first tick whose hashes differ.
+    pub tick: Tick,
+    /// The worlds at the next checkpoint, with its tick: the recorded one and the replayed one. `None` if no checkpoint follows.
+    pub worlds: Option<(Tick, Box<G>, Box<G>)>,
+}
+
+/// What a step of a replay came to.
+#[derive(Debug)]
+pub enum Replayed<G> {
+    /// This tick was stepped, and agrees as far as the recording can tell.
+    Tick(Tick),
+    /// The replay goes another way than the recording, and ends.
+    Diverged(Divergence<G>),
+    /// A block has a good checksum and a meaning that this build cannot read: a bug.
+    Unreadable(Tick),
+    Ended,
+}
+
+/// A recorded world that is stepped again.
+pub struct Replay<'a, G: Game> {
+    blocks: std::vec::IntoIter<(BlockKind, &'a [u8])>,
+    world: G,
+    history: History,
+    tick: Tick,
+    names: BTreeMap<PlayerId, Name>,
+    /// What each player in the world holds: the input and the lag.
+    held: BTreeMap<PlayerId, (G::Input, u32)>,
+    batch: Batch<G>,
+    /// The place of the next tick in the batch.
+    at: usize,
+    /// The first tick that differs.
+    differs: Option<Tick>,
+    pub events: Vec<AddressedEvent<G::Event>>,
+}
+
+/// A checkpoint as it is saved.
+type Checkpoint<G> = (CheckpointHead, G, History);
+
+impl<'a, G: Game> Replay<'a, G> {
+    /// The world at the last checkpoint at or before `from`, or else at the first one.
+    ///
+    /// # Errors
+    /// The checkpoint cannot be read.
+    pub fn new(recording: &Recording<'a>, from: Tick) -> Result<Self, RecordingError> {
+        let tick_of = |payload: &[u8]| saved::load_first::<CheckpointHead>(payload).ok().map(|head| head.tick);
+        let starts = |(kind, payload): &(BlockKind, &[u8])| {
+            *kind == BlockKind::Checkpoint && tick_of(payload).is_some_and(|tick| tick <= from)
+        };
+        let first = recording.blocks.iter().rposition(starts).unwrap_or(0);
+        let mut blocks = recording.blocks.clone();
+        blocks.drain(..first);
+        let mut blocks = blocks.into_iter();
+        let (_, payload) = blocks.next().ok_or(RecordingError::NotARecording)?;
+        let unreadable = |_| RecordingError::Damaged(recording.bytes);
+        let (head, world, history) = saved::load::<Checkpoint<G>>(payload).map_err(unreadable)?;
+        Ok(Replay {
+            blocks,
+            world,
+            history,
+            tick: head.tick,
+            held: head.players.iter().map(|recorded| (recorded.player, Default::default())).collect(),
+            names: head.players.into_iter().map(|recorded| (recorded.player, recorded.name)).collect(),
+            batch: Batch::default(),
+            at: 0,
+            differs: None,
+            events: Vec::new(),
+        })
+    }
+
+    #[must_use]
+    pub fn world(&self) -> &G {
+        &self.world
+    }
+
+    /// The tick of the world.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// The players in the world.
+    #[must_use]
+    pub fn names(&self) -> &BTreeMap<PlayerId, Name> {
+        &self.names
+    }
+
+    /// Steps the next recorded tick. Its events are in `events` afterwards.
+    pub fn step(&mut self) -> Replayed<G> {
+        self.events.clear();
+        while self.at == self.batch.ticks.len() {
+            if let Some(end) = self.next_block() {
+                return end;
+            }
+        }
+        let (at, tick) = (self.at, self.batch.ticks[self.at]);
+        self.at += 1;
+        // As rooms do: before the tick that follows the last one, whichever is stepped then.
+        self.call(at, self.tick.after(1));
+        self.tick = tick;
+        let inputs = self.inputs(at, tick);
+        self.world.step(tick, &inputs, &self.history, &mut self.events);
+        self.history.record(tick, |poses| self.world.poses(poses));
+        let is_last = self.at == self.batch.ticks.len();
+        let low = self.batch.hashes.get(at).is_none_or(|recorded| *recorded == self.world.hash() as u8);
+        let whole = self.batch.hash.filter(|_| is_last).is_none_or(|recorded| recorded == self.world.hash());
+        if !(low && whole) {
+            self.differs.get_or_insert(tick);
+        }
+        if is_last && self.differs.is_some() && self.blocks.as_slice().is_empty() {
+            return self.diverged(None);
+        }
+        Replayed::Tick(tick)
+    }
+
+    /// Takes the next block; gives how the replay ends, if it does.
+    fn next_block(&mut self) -> Option<Replayed<G>> {
+        let Some((kind, payload)) = self.blocks.next() else {
+            return Some(if self.differs.is_some() { self.diverged(None) } else { Replayed::Ended });
+        };
+        match kind {
+            BlockKind::Ticks => match Batch::decode(payload) {
+                Ok(batch) => (self.batch, self.at) = (batch, 0),
+                Err(_) => return Some(Replayed::Unreadable(self.tick)),
+            },
+            BlockKind::Checkpoint => {
+                // Compared as bytes: what the hash does not cover is compared too.
+                let Ok(((head, recorded, history), bytes)) =
+                    saved::load::<Checkpoint<G>>(payload).map(|c| (c, payload))
+                else {
+                    return Some(Replayed::Unreadable(self.tick));
+                };
+                let is_same = saved::save(&(&head, &self.world, &self.history)) == bytes;
+                if !is_same || self.differs.is_some() {
+                    self.differs.get_or_insert(head.tick);
+                    return Some(self.diverged(Some((head.tick, recorded))));
+                }
+                drop(history);
+            }
+            // The first block is read apart, and the last one is no block of the list.
+            BlockKind::Head | BlockKind::End => {}
+        }
+        None
+    }
+
+    fn diverged(&mut self, recorded: Option<(Tick, G)>) -> Replayed<G> {
+        let tick = self.differs.unwrap_or(self.tick);
+        let worlds = recorded.and_then(|(at, recorded)| {
+            let replayed = saved::load(&saved::save(&self.world)).ok()?;
+            Some((at, Box::new(recorded), Box::new(replayed)))
+        });
+        self.blocks = Vec::new().into_iter();
+        (self.batch, self.at, self.differs) = (Batch::default(), 0, None);
+        Replayed::Diverged(Divergence { tick, worlds })
+    }
+
+    /// Calls the game as it was called before this tick.
+    fn call(&mut self, at: usize, tick: Tick) {
+        for (_, call) in self.batch.calls.iter().filter(|(before, _)| usize::from(*before) == at) {
+            match call {
+                Call::Join { player, name } => {
+                    self.names.insert(*player, name.clone());
+                    self.held.insert(*player, Default::default());
+                    self.world.join(*player, tick, &mut self.events);
+                }
+                Call::Leave { player } => {
+                    self.names.remove(player);
+                    self.held.remove(player);
+                    self.world.leave(*player, tick, &mut self.events);
+                }
+                Call::Rename { player, name } => {
+                    self.names.insert(*player, name.clone());
+                }
+                Call::Request { player, request } => {
+                    // Refused then, refused now.
+                    let _ = self.world.handle_request(*player, request, tick, &mut self.events);
+                }
+            }
+        }
+    }
+
+    fn inputs(&mut self, at: usize, tick: Tick) -> Vec<PlayerInput<G::Input>> {
+        for column in &self.batch.columns {
+            let Some(held) = self.held.get_mut(&column.player) else { continue };
+            if let Ok(place) = column.inputs.binary_search_by_key(&(at as u16), |(place, _)| *place) {
+                held.0 = column.inputs[place].1;
+            }
+            if let Ok(place) = column.lags.binary_search_by_key(&(at as u16), |(place, _)| *place) {
+                held.1 = column.lags[place].1;
+            }
+        }
+        let view = |lag: u32| ViewTime(ViewTime::of(tick).0.saturating_sub(lag.into()));
+        let input = |(player, (input, lag)): (&PlayerId, &(G::Input, u32))| PlayerInput {
+            player: *player,
+            input: *input,
+            view: view(*lag),
+        };
+        self.held.iter().map(input).collect()
+    }
+}

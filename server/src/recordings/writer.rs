@@ -1,0 +1,262 @@
+//! The thread that writes recordings, and removes old ones.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use super::{Message, Open, RecordingId, RecordingSink};
+use crate::config::{Config, Record};
+use crate::metrics::Metrics;
+
+/// Ending of a recording that is under way. After a crash it is one that was cut off.
+const UNDER_WAY: &str = "part";
+/// Ending of a recording.
+const RECORDING: &str = "bsr";
+
+/// Where recordings are kept, and how many.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+    /// The oldest are removed beyond this.
+    pub(crate) bytes_max: u64,
+    pub(crate) age_max: Duration,
+}
+
+impl Folder {
+    /// The folder that the flags name; `None` if nothing is recorded.
+    pub(crate) fn of(config: &Config) -> Option<Folder> {
+        let data = config.data.path().filter(|_| config.record != Record::Off)?;
+        Some(Folder {
+            path: data.join("recordings"),
+            bytes_max: u64::from(config.record_mb) * 1_000_000,
+            age_max: Duration::from_secs(u64::from(config.record_days) * 86_400),
+        })
+    }
+}
+
+/// The writer; it ends with [`Recordings::end`].
+pub(crate) struct Recordings {
+    sink: RecordingSink,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Recordings {
+    pub(crate) fn sink(&self) -> RecordingSink {
+        self.sink.clone()
+    }
+
+    /// Writes what waits, and ends the thread. The rooms have ended.
+    pub(crate) fn end(self) {
+        self.sink.tell(Message::Stop);
+        if let Some(thread) = self.thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Starts the writer; without a folder nothing is recorded.
+///
+/// # Errors
+/// The folder cannot be made, or the operating system gives no thread.
+pub(crate) fn start(folder: Option<Folder>, metrics: Arc<Metrics>) -> std::io::Result<Recordings> {
+    let Some(folder) = folder else { return Ok(Recordings { sink: RecordingSink::default(), thread: None }) };
+    fs::create_dir_all(&folder.path)?;
+    let (to, from) = mpsc::channel();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let sink = RecordingSink(Some(Open { to, waiting: Arc::clone(&waiting) }));
+    let mut writer = Writer { folder, files: BTreeMap::new(), waiting, metrics };
+    writer.finish_old();
+    let thread = std::thread::Builder::new().name("recordings".to_owned()).spawn(move || writer.run(&from))?;
+    Ok(Recordings { sink, thread: Some(thread) })
+}
+
+struct Writer {
+    folder: Folder,
+    files: BTreeMap<RecordingId, File>,
+    waiting: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    fn run(&mut self, from: &Receiver<Message>) {
+        while let Ok(message) = from.recv() {
+            match message {
+                Message::Begin(id, bytes) => {
+                    self.taken(bytes.len());
+                    let opened = File::create_new(self.path(id, UNDER_WAY));
+                    let begun = opened.and_then(|mut file| file.write_all(&bytes).map(|()| file));
+                    match begun {
+                        Ok(file) => drop(self.files.insert(id, file)),
+                        Err(error) => self.failed(&error),
+                    }
+                }
+                Message::More(id, bytes) => {
+                    self.taken(bytes.len());
+                    self.write(id, &bytes);
+                }
+                Message::End(id, bytes) => {
+                    self.write(id, &bytes);
+                    self.close(id);
+                }
+                Message::Cut(id) => self.close(id),
+                Message::Minute(name, bytes) => {
+                    self.taken(bytes.len());
+                    self.keep_minute(&name, &bytes);
+                }
+                Message::Stop => break,
+            }
+        }
+        for id in std::mem::take(&mut self.files).into_keys() {
+            self.rename(id);
+        }
+    }
+
+    fn taken(&self, bytes: usize) {
+        self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn keep_minute(&self, name: &str, bytes: &[u8]) {
+        let path = self.folder.path.join(name).with_extension(RECORDING);
+        if let Err(error) = fs::write(&path, bytes) {
+            return self.failed(&error);
+        }
+        let file = path.display();
+        tracing::info!(%file, "the last minute of a room is kept: `broadside-server replay {file}` repeats it");
+        self.forget_old();
+    }
+
+    fn write(&mut self, id: RecordingId, bytes: &[u8]) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        if let Err(error) = file.write_all(bytes) {
+            // What was written is a recording that was cut off.
+            self.failed(&error);
+            self.close(id);
+        }
+    }
+
+    fn close(&mut self, id: RecordingId) {
+        if let Some(file) = self.files.remove(&id) {
+            if let Err(error) = file.sync_all() {
+                self.failed(&error);
+            }
+            self.rename(id);
+            self.metrics.recordings_kept.inc();
+            self.forget_old();
+        }
+    }
+
+    fn rename(&self, id: RecordingId) {
+        if let Err(error) = fs::rename(self.path(id, UNDER_WAY), self.path(id, RECORDING)) {
+            self.failed(&error);
+        }
+    }
+
+    fn path(&self, id: RecordingId, extension: &str) -> PathBuf {
+        self.folder.path.join(id.to_string()).with_extension(extension)
+    }
+
+    /// Recordings of a server that was killed are those that were cut off.
+    fn finish_old(&self) {
+        for file in files(&self.folder.path).into_iter().filter(|file| file.has(UNDER_WAY)) {
+            let whole = file.path.with_extension(RECORDING);
+            match fs::rename(&file.path, &whole) {
+                Ok(()) => tracing::info!(file = %whole.display(), "a recording was cut off by the end of the server"),
+                Err(error) => self.failed(&error),
+            }
+        }
+        self.forget_old();
+    }
+
+    /// Removes the oldest recordings beyond what is to be kept.
+    fn forget_old(&self) {
+        let mut kept: Vec<Entry> = files(&self.folder.path).into_iter().filter(|file| file.has(RECORDING)).collect();
+        kept.sort_by_key(|file| std::cmp::Reverse(file.written));
+        let mut bytes = 0u64;
+        for file in kept {
+            bytes += file.bytes;
+            let age = file.written.elapsed().unwrap_or_default();
+            if bytes > self.folder.bytes_max || age > self.folder.age_max {
+                match fs::remove_file(&file.path) {
+                    Ok(()) => tracing::debug!(file = %file.path.display(), "an old recording is removed"),
+                    Err(error) => self.failed(&error),
+                }
+            }
+        }
+    }
+
+    fn failed(&self, error: &std::io::Error) {
+        if self.metrics.recordings_failed.inc() == 0 {
+            tracing::warn!(folder = %self.folder.path.display(), %error, "cannot keep a recording; play goes on, and broadside_recordings_failed_total counts them");
+        }
+    }
+}
+
+/// A file of the folder.
+struct Entry {
+    path: PathBuf,
+    bytes: u64,
+    written: SystemTime,
+}
+
+impl Entry {
+    fn has(&self, extension: &str) -> bool {
+        self.path.extension().is_some_and(|found| found == extension)
+    }
+}
+
+/// The files of a folder, as far as they can be read.
+fn files(folder: &Path) -> Vec<Entry> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let entry = |entry: fs::DirEntry| {
+        let about = entry.metadata().ok()?;
+        Some(Entry { path: entry.path(), bytes: about.len(), written: about.modified().ok()? })
+    };
+    entries.flatten().filter_map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_written_and_the_oldest_removed_and_those_of_a_killed_server_finished() {
+        let path = std::env::temp_dir().join(format!("broadside-recordings-{}", std::process::id()));
+        let folder = Folder { path: path.clone(), bytes_max: 25, age_max: Duration::from_secs(3600) };
+        let names = || {
+            let mut names: Vec<String> = files(&path)
+                .iter()
+                .map(|file| file.path.file_name().expect("a name").to_string_lossy().into())
+                .collect();
+            names.sort();
+            names
+        };
+        let recordings = start(Some(folder.clone()), Arc::new(Metrics::new())).expect("it starts");
+        let sink = recordings.sink();
+        let whole = sink.begin(vec![1; 10]).expect("begun");
+        assert!(sink.more(whole, Arc::new([2; 5])));
+        sink.end(whole, vec![3]);
+        let killed = sink.begin(vec![4; 6]).expect("begun");
+        // As a server that ends does with recordings under way.
+        recordings.end();
+        let file = |id: RecordingId| path.join(format!("{id}.{RECORDING}"));
+        let mut both = [whole, killed].map(|id| format!("{id}.{RECORDING}"));
+        both.sort();
+        assert_eq!(names(), both);
+        assert_eq!(fs::read(file(whole)).expect("it is there"), [vec![1; 10], vec![2; 5], vec![3]].concat());
+        // As one that was killed.
+        fs::rename(file(killed), file(killed).with_extension(UNDER_WAY)).expect("it is there");
+        let recordings = start(Some(folder), Arc::new(Metrics::new())).expect("it starts");
+        assert_eq!(names(), both);
+        let newer = recordings.sink().begin(vec![5; 20]).expect("begun");
+        recordings.sink().cut(newer);
+        recordings.end();
+        assert_eq!(names(), [format!("{newer}.bsr")], "more than 25 bytes are too many");
+        fs::remove_dir_all(&path).expect("it is there");
+    }
+}
