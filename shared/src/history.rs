@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use glam::Vec2;
 
 use crate::ids::PlayerId;
-use crate::time::{Tick, ViewTime};
+use crate::time::{Tick, ViewTime, ticks_of_ms};
 
 /// Furthest back a shot may be judged, in milliseconds. A player whose picture is older has to aim ahead, so that
 /// nobody is hit long after taking cover.
@@ -54,6 +54,13 @@ impl History {
         poses.clear();
         fill(&mut poses);
         self.ticks.push_back((tick, poses));
+    }
+
+    /// What a shot can still be judged by, at this many ticks per second: the last [`REWIND_MS_MAX`].
+    #[must_use]
+    pub fn recent(&self, tick_hz: u32) -> History {
+        let ticks = ticks_of_ms(tick_hz, REWIND_MS_MAX) as usize + 1;
+        History { ticks: self.ticks.range(self.ticks.len().saturating_sub(ticks)..).cloned().collect() }
     }
 
     /// A player's position at a moment, interpolated between two ticks; `None` if the player was not there at both, or

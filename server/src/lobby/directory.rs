@@ -175,6 +175,17 @@ impl<G: Game> Directory<G> {
         opener: Hold,
     ) -> Result<Arc<RoomHandle<G>>, TooManyRooms> {
         let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        self.open_locked(mode, name, private, opener)
+    }
+
+    /// See [`Directory::open_ephemeral`]; `opening` is locked.
+    fn open_locked(
+        &self,
+        mode: ModeId,
+        name: Option<String>,
+        private: bool,
+        opener: Hold,
+    ) -> Result<Arc<RoomHandle<G>>, TooManyRooms> {
         if self.rooms.len() >= self.max_rooms {
             return Err(TooManyRooms(self.max_rooms));
         }
@@ -265,18 +276,28 @@ impl<G: Game> Directory<G> {
         may_open: impl FnOnce() -> Result<Hold, CloseCode>,
     ) -> Result<Arc<RoomHandle<G>>, CloseCode> {
         let spec = G::MODES.get(usize::from(mode.0)).ok_or(CloseCode::NoSuchRoom)?;
-        let open = |room: &RoomHandle<G>| room.code.is_none() && room.info.config.mode == mode && !room.is_over();
-        let rooms = self.rooms.iter().filter(|room| open(room)).map(|room| (room.id(), fill(&room)));
-        let best = matching::best(rooms).and_then(|(id, fill)| Some((self.get(id)?, fill)));
-        match best {
-            Some((room, fill)) if fill.has_room() || spec.when_full == WhenFull::Queue => Ok(room),
+        let takes_one_more = |fill: &Fill| fill.has_room() || spec.when_full == WhenFull::Queue;
+        if let Some((room, _)) = self.best(mode).filter(|(_, fill)| takes_one_more(fill)) {
+            return Ok(room);
+        }
+        // Two who come at the same moment meet: the second finds the room of the first.
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.best(mode) {
+            Some((room, fill)) if takes_one_more(&fill) => Ok(room),
             other => {
                 let opened = may_open().and_then(|opener| {
-                    self.open_ephemeral(mode, None, false, opener).map_err(|TooManyRooms(_)| CloseCode::RoomFull)
+                    self.open_locked(mode, None, false, opener).map_err(|TooManyRooms(_)| CloseCode::RoomFull)
                 });
                 opened.or_else(|why| other.map(|(room, _)| room).ok_or(why))
             }
         }
+    }
+
+    /// The best public room of a mode, and how full it is.
+    fn best(&self, mode: ModeId) -> Option<(Arc<RoomHandle<G>>, Fill)> {
+        let open = |room: &RoomHandle<G>| room.code.is_none() && room.info.config.mode == mode && !room.is_over();
+        let rooms = self.rooms.iter().filter(|room| open(room)).map(|room| (room.id(), fill(&room)));
+        matching::best(rooms).and_then(|(id, fill)| Some((self.get(id)?, fill)))
     }
 
     /// The room with this number, public or not, unless it has ended.

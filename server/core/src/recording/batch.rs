@@ -8,13 +8,15 @@
 //! column  := player:u16, input changes, lag changes
 //! changes := { 1:bit, ticks since the last change (golomb 2), value }... 0:bit
 //! ```
-//! A column has the inputs of one player: held inputs, of which there are many, take no space.
+//! A column has the inputs of one player: held inputs, of which there are many, take no space. The first input of a column is written as in
+//! a packet. If all fields of an input are numbers, each later one is: for each field, a bit whether it is another, and the difference.
 
 use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::input::GameInput;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
+use broadside_shared::replication::layout::Layout;
 use broadside_shared::saved;
 use broadside_shared::time::Tick;
 use serde::de::DeserializeOwned;
@@ -103,10 +105,15 @@ impl<G: Game> Batch<G> {
             out.golomb(call.len() as u32, 4);
             call.iter().for_each(|byte| out.bits((*byte).into(), 8));
         }
+        let widths = widths(&G::Input::LAYOUT);
         out.golomb(self.columns.len() as u32, 4);
         for Column { player, inputs, lags } in &self.columns {
             out.bits(player.0.into(), 16);
-            write_changes(inputs, &mut out, |input, out| input.write(out));
+            let mut before = None;
+            write_changes(inputs, &mut out, |input, out| {
+                write_input::<G::Input>(*input, before, &widths, out);
+                before = Some(*input);
+            });
             write_changes(lags, &mut out, |lag, out| out.golomb(*lag, 6));
         }
         out.golomb(self.hashes.len() as u32, 5);
@@ -142,10 +149,16 @@ impl<G: Game> Batch<G> {
             let call = (0..length).map(|_| Ok(bits.bits(8)? as u8)).collect::<Result<Vec<u8>, WireError>>()?;
             calls.push((at, saved::load(&call)?));
         }
+        let widths = widths(&G::Input::LAYOUT);
         let mut columns = Vec::new();
         for _ in 0..bits.count(4, CALLS_MAX, "columns of a batch")? {
             let player = PlayerId(bits.bits(16)? as u16);
-            let inputs = read_changes(count, &mut bits, G::Input::read)?;
+            let mut before = None;
+            let inputs = read_changes(count, &mut bits, |bits| {
+                let input = read_input::<G::Input>(before, &widths, bits)?;
+                before = Some(input);
+                Ok(input)
+            })?;
             let lags = read_changes(count, &mut bits, |bits| bits.golomb(6))?;
             columns.push(Column { player, inputs, lags });
         }
@@ -160,7 +173,60 @@ impl<G: Game> Batch<G> {
     }
 }
 
-fn write_changes<T>(changes: &[(u16, T)], out: &mut BitWriter, write: impl Fn(&T, &mut BitWriter)) {
+/// The widths of an input's fields in bits, if all of them are numbers of a fixed width; otherwise nothing.
+fn widths(layout: &Layout) -> Vec<u32> {
+    let Layout::Fields(fields) = layout else { return Vec::new() };
+    let width = |(_, layout): &(&str, Layout)| match layout {
+        Layout::Bits(bits) | Layout::Scaled { bits, .. } => Some(u32::from(*bits)),
+        Layout::Flag => Some(1),
+        _ => None,
+    };
+    fields.iter().map(width).collect::<Option<Vec<u32>>>().unwrap_or_default()
+}
+
+fn write_input<I: GameInput>(input: I, before: Option<I>, widths: &[u32], out: &mut BitWriter) {
+    let (Some(before), false) = (before, widths.is_empty()) else { return input.write(out) };
+    for ((value, before), width) in fields(input, widths).into_iter().zip(fields(before, widths)).zip(widths) {
+        out.flag(value != before);
+        if value != before {
+            out.signed(difference(value, before, *width), width / 2);
+        }
+    }
+}
+
+fn read_input<I: GameInput>(before: Option<I>, widths: &[u32], bits: &mut BitReader<'_>) -> Result<I, WireError> {
+    let (Some(before), false) = (before, widths.is_empty()) else { return I::read(bits) };
+    let mut bytes = Vec::new();
+    let mut out = BitWriter::new(&mut bytes);
+    for (before, width) in fields(before, widths).into_iter().zip(widths) {
+        let difference = if bits.flag()? { bits.signed(width / 2)? } else { 0 };
+        out.bits(before.wrapping_add_signed(difference) & mask(*width), *width);
+    }
+    out.finish();
+    I::read(&mut BitReader::new(&bytes))
+}
+
+/// The fields of an input as numbers.
+fn fields<I: GameInput>(input: I, widths: &[u32]) -> Vec<u32> {
+    let mut bytes = Vec::new();
+    let mut out = BitWriter::new(&mut bytes);
+    input.write(&mut out);
+    out.finish();
+    let mut bits = BitReader::new(&bytes);
+    widths.iter().map(|width| bits.bits(*width).expect("an input has the bits of its layout")).collect()
+}
+
+/// The shorter way from one number of so many bits to another, as from 359 to 1 degrees.
+fn difference(value: u32, before: u32, width: u32) -> i32 {
+    let unused = 32 - width;
+    ((value.wrapping_sub(before) << unused).cast_signed()) >> unused
+}
+
+fn mask(width: u32) -> u32 {
+    u32::MAX >> (32 - width)
+}
+
+fn write_changes<T>(changes: &[(u16, T)], out: &mut BitWriter, mut write: impl FnMut(&T, &mut BitWriter)) {
     let mut last = 0;
     for (at, value) in changes {
         out.flag(true);
@@ -174,7 +240,7 @@ fn write_changes<T>(changes: &[(u16, T)], out: &mut BitWriter, write: impl Fn(&T
 fn read_changes<T>(
     ticks: usize,
     bits: &mut BitReader<'_>,
-    read: impl Fn(&mut BitReader<'_>) -> Result<T, WireError>,
+    mut read: impl FnMut(&mut BitReader<'_>) -> Result<T, WireError>,
 ) -> Result<Vec<(u16, T)>, WireError> {
     let (mut changes, mut last) = (Vec::new(), 0u32);
     while bits.flag()? {

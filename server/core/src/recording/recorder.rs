@@ -203,7 +203,7 @@ impl<G: Game> Recorder<G> {
         }
         self.end_batch();
         let players = players.map(|(player, name)| RecordedPlayer { player, name: name.clone() }).collect();
-        let payload = saved::save(&(CheckpointHead { tick, players }, world, history));
+        let payload = saved::save(&(CheckpointHead { tick, players }, world, history.recent(G::TICK_HZ)));
         self.push(BlockKind::Checkpoint, tick, &payload);
         self.checkpoint_at = Some(tick.after(CHECKPOINT_S * G::TICK_HZ));
         self.held.iter_mut().for_each(|held| *held = None);
