@@ -80,6 +80,10 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_DATA", default_value = "broadside-data", value_name = "FOLDER")]
     pub data: DataFolder,
 
+    /// Seconds that the end of the server waits for matches in progress, 0..=86400; meanwhile nobody is let in. A second signal ends it at once
+    #[arg(long, env = "BROADSIDE_DRAIN_WAIT", default_value_t = 0, value_name = "SECONDS", value_parser = drain_wait)]
+    pub drain_wait: u32,
+
     /// What to record into the folder `recordings` of --data: off, matches, or all, which adds open arenas
     #[arg(long, env = "BROADSIDE_RECORD", default_value = "matches", value_name = "WHAT")]
     pub record: Record,
@@ -324,6 +328,10 @@ pub const CAPACITY_MAX: u16 = 7900;
 
 fn capacity(text: &str) -> Result<u16, String> {
     in_range(text, 1..=CAPACITY_MAX, " players")
+}
+
+fn drain_wait(text: &str) -> Result<u32, String> {
+    in_range(text, 0..=86_400, " seconds")
 }
 
 fn record_mb(text: &str) -> Result<u32, String> {

@@ -80,7 +80,10 @@ use broadside_core::room::{RoomConfig, SPECTATORS_MAX, mode_name};
 use broadside_core::room_loop::{KeptRecordings, RecordingPolicy};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::limits::SEATS_MAX;
+use broadside_shared::protocol::message::Publication;
 use broadside_shared::protocol::room::ModeId;
+use broadside_shared::protocol::text::Text;
+use broadside_shared::protocol::topic::Topic;
 use broadside_shared::trial::rules_hash;
 use broadside_store::{OpenError, Store};
 use tokio::net::TcpListener;
@@ -119,6 +122,9 @@ const _: () = assert!(config::CAPACITY_MAX + SPECTATORS_MAX <= SEATS_MAX);
 
 /// Threads that run rooms, per core: while one is busy with a long tick of a large room, the other runs the small ones.
 const ROOM_THREADS_PER_CORE: usize = 2;
+
+/// How often a server that drains looks whether matches have ended: more often than the shortest results are shown.
+const DRAIN_LOOKS_EVERY: Duration = Duration::from_millis(250);
 
 /// A server that is listening.
 pub struct Running<G: Game> {
@@ -173,6 +179,37 @@ impl<G: Game> Running<G> {
     /// Resolves with the name of a vital thread or task once that is gone: the process should then exit, to be restarted.
     pub async fn gone(&self) -> String {
         self.app.supervisor.gone().await
+    }
+
+    /// Lets nobody in from here on, says so, and waits until the matches in progress have ended, at most as long as the flags say.
+    pub async fn drain(&self) {
+        let app = &self.app;
+        let wait = Duration::from_secs(app.config.drain_wait.into());
+        app.rooms.drain();
+        if wait.is_zero() {
+            return;
+        }
+        let mut playing: Vec<_> = app.rooms.all().into_iter().filter(|room| room.status.is_in_match()).collect();
+        tracing::info!(
+            matches = playing.len(),
+            wait_s = wait.as_secs(),
+            "draining: matches end first, and nobody is let in"
+        );
+        if !playing.is_empty() {
+            let notice = Text::new("The server restarts once the matches in progress have ended.");
+            let notice = Publication::Announcement(notice.expect("it is short"));
+            app.lobby.context.publish(Topic::Notices, None, notice);
+        }
+        let over = async {
+            // Whatever follows a match is none of those in progress.
+            while !playing.is_empty() {
+                tokio::time::sleep(DRAIN_LOOKS_EVERY).await;
+                playing.retain(|room| room.status.is_in_match() && !room.is_over());
+            }
+        };
+        if tokio::time::timeout(wait, over).await.is_err() {
+            tracing::warn!("draining: matches go on for longer than --drain-wait, and are cut short");
+        }
     }
 
     /// Closes every connection with "going away", ends the rooms, and returns when all threads have ended and every result is queued.

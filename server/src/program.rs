@@ -125,6 +125,13 @@ async fn serve<G: Game>(config: Config, game: G::Config, environment: &Environme
     let _ = writeln!(stdout, "listening on {}://{}", running.scheme(), running.address);
     let _ = stdout.flush();
     let code = until_the_end(&running, &mut signals).await;
+    if code == 0 {
+        tokio::select! {
+            () = running.drain() => {}
+            part = running.gone() => tracing::error!(part, "draining ends"),
+            (name, _) = signals.end() => tracing::info!(signal = name, "draining ends: matches are cut short"),
+        }
+    }
     tokio::select! {
         () = running.end() => Ok(code),
         () = tokio::time::sleep(SHUTDOWN_MAX) => anyhow::bail!("could not shut down within {} s", SHUTDOWN_MAX.as_secs()),
@@ -148,7 +155,7 @@ async fn until_the_end<G: Game>(running: &Running<G>, signals: &mut Signals) -> 
         };
         match action {
             SignalAction::End(name, _) => {
-                tracing::info!(signal = name, "shutting down: closing every connection");
+                tracing::info!(signal = name, "shutting down");
                 return 0;
             }
             SignalAction::Reload(name) => {

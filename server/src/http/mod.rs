@@ -59,6 +59,7 @@ pub(crate) fn router(app: Arc<App>, schema: SchemaFile, websocket: MethodRouter<
     Router::new()
         .route(WEBSOCKET, websocket)
         .route("/healthz", get(api::health::healthz))
+        .route("/readyz", get(api::health::readyz))
         .route(METRICS, get(metrics::metrics))
         .route("/api/rooms", get(api::rooms::rooms).post(api::rooms::create_room))
         .route("/api/rooms/{id}", get(api::rooms::room))

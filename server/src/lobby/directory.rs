@@ -1,7 +1,7 @@
 //! The rooms by number and by code: opening, finding, reserving, retiring.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use broadside_shared::game::{Game, WhenFull};
@@ -92,6 +92,12 @@ pub trait Rooms: Send + Sync {
     /// Ends a room, whoever plays in it.
     fn close(&self, id: RoomId);
 
+    /// Lets nobody in from here on: not into a room, and no room is opened. Whoever has a seat keeps it.
+    fn drain(&self);
+
+    /// Whether nobody is let in any more.
+    fn is_draining(&self) -> bool;
+
     /// See [`Directory::sweep`].
     fn sweep(&self, still_us: u64);
 
@@ -117,6 +123,8 @@ pub struct Directory<G: Game> {
     max_rooms: usize,
     /// The rate at which addresses look up codes.
     look_ups: AddressRates,
+    /// Whether nobody is let in any more.
+    is_draining: AtomicBool,
 }
 
 impl<G: Game> Directory<G> {
@@ -142,6 +150,7 @@ impl<G: Game> Directory<G> {
             common,
             max_rooms,
             look_ups,
+            is_draining: AtomicBool::new(false),
         }
     }
 
@@ -237,6 +246,9 @@ impl<G: Game> Directory<G> {
         address: IpAddr,
         may_open: impl FnOnce() -> Result<Hold, CloseCode>,
     ) -> Result<(Arc<RoomHandle<G>>, JoinMethod), CloseCode> {
+        if self.is_draining() {
+            return Err(CloseCode::GoingAway);
+        }
         let room = match choice {
             RoomChoice::Quick => self.quick_play(ModeId(0), may_open)?,
             RoomChoice::Mode(mode) => self.quick_play(mode, may_open)?,
@@ -275,6 +287,9 @@ impl<G: Game> Directory<G> {
         mode: ModeId,
         may_open: impl FnOnce() -> Result<Hold, CloseCode>,
     ) -> Result<Arc<RoomHandle<G>>, CloseCode> {
+        if self.is_draining() {
+            return Err(CloseCode::GoingAway);
+        }
         let spec = G::MODES.get(usize::from(mode.0)).ok_or(CloseCode::NoSuchRoom)?;
         let takes_one_more = |fill: &Fill| fill.has_room() || spec.when_full == WhenFull::Queue;
         if let Some((room, _)) = self.best(mode).filter(|(_, fill)| takes_one_more(fill)) {
@@ -408,6 +423,14 @@ impl<G: Game> Rooms for Directory<G> {
         if let Some(room) = self.get(id) {
             room.close();
         }
+    }
+
+    fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
     }
 
     fn sweep(&self, still_us: u64) {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, O
 use std::sync::{Arc, Mutex, PoisonError};
 
 use broadside_core::room_loop::Occupancy;
-use broadside_shared::protocol::match_status::MatchStatus;
+use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::time::MonoTime;
 
@@ -193,6 +193,14 @@ impl RoomStatus {
 
     pub(super) fn set_best(&self, best: Arc<[(Name, i32)]>) {
         *self.best.lock().unwrap_or_else(PoisonError::into_inner) = best;
+    }
+
+    /// Whether a match is in progress.
+    #[must_use]
+    pub fn is_in_match(&self) -> bool {
+        let status = self.match_status.lock().unwrap_or_else(PoisonError::into_inner);
+        let phase = status.as_ref().map(|status| status.phase);
+        matches!(phase, Some(MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause))
     }
 
     pub(super) fn set_match_status(&self, status: Option<MatchStatus>) {

@@ -9,6 +9,7 @@
 //! | [`frames`] | the cases of a conformance suite, and the responses |
 //! | [`admin`] | moderation |
 //! | [`closing`] | every close code that a client can cause, and shutdown |
+//! | [`drain`] | the end of a server while matches are in progress |
 //! | [`doors`] | checks of every request, and headers of every response |
 //! | [`api`] | rooms over HTTP, and joins that refer to them |
 //! | [`accounts`] | accounts, and attacks on them |
@@ -33,6 +34,7 @@ mod assets;
 mod bots;
 mod closing;
 mod doors;
+mod drain;
 mod failures;
 mod frames;
 mod friends;

@@ -209,6 +209,16 @@ impl Server {
         .await;
     }
 
+    /// Lets nobody in, and waits for matches.
+    pub(crate) async fn drain(&self) {
+        self.running.drain().await;
+    }
+
+    /// Whether nobody is let in any more.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.running.app().rooms.is_draining()
+    }
+
     /// Ends the server.
     pub(crate) async fn end(self) {
         within("the server's end", self.running.end()).await;

@@ -25,7 +25,7 @@ use super::admin::views::{__path_audit, __path_overview, __path_reports, __path_
 use super::friends::{
     __path_accept_invitation, __path_befriend, __path_friends, __path_invitation, __path_make_link, __path_unfriend,
 };
-use super::health::__path_healthz;
+use super::health::{__path_healthz, __path_readyz};
 use super::leaderboard::__path_leaderboard;
 use super::leaderboards::{__path_leaderboards, __path_seasons};
 use super::notices::__path_announce;
@@ -43,7 +43,7 @@ use crate::problem::Problem;
         description = "Rooms, quick play, accounts, players, leaderboards, friends and the schema of the game. Play itself uses the WebSocket at /ws."
     ),
     paths(
-        rooms, create_room, room, quick_play, leaderboard, announce, schema, healthz, token, account, rename, sign_out, sign_out_everywhere,
+        rooms, create_room, room, quick_play, leaderboard, announce, schema, healthz, readyz, token, account, rename, sign_out, sign_out_everywhere,
         export, delete, ways_to_sign_in, keep_name, sign_in, change_password, recovery_codes, recover, begin_passkey, finish_passkey,
         remove_passkey, begin_passkey_sign_in, finish_passkey_sign_in,
         leaderboards, seasons, player, player_results, match_result,

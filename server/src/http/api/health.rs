@@ -10,8 +10,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::uncached;
+use super::{draining, uncached};
 use crate::app::App;
+use crate::problem::Problem;
 use crate::rooms::handle::RoomEntry;
 use crate::store::StoreHealth;
 
@@ -21,7 +22,7 @@ const STUCK_US: u64 = 5_000_000;
 /// Health of the server.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// ok or failing.
+    /// ok, draining (healthy, and lets nobody in) or failing.
     status: &'static str,
     /// Version of the server.
     version: &'static str,
@@ -64,6 +65,19 @@ impl StoreView {
     }
 }
 
+/// Answers 204 while players are let in, 503 while the server drains: for load balancers, which then send nobody here.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    responses(
+        (status = 204, description = "Players are let in"),
+        (status = 503, description = "The server is about to restart", body = Problem)
+    )
+)]
+pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    if app.rooms.is_draining() { draining() } else { uncached(StatusCode::NO_CONTENT) }
+}
+
 /// Answers 200 while every room ticks, 503 otherwise.
 #[utoipa::path(
     get,
@@ -81,7 +95,11 @@ pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
     };
     let alive = !rooms.is_empty() && rooms.iter().all(is_running);
     let health = Health {
-        status: if alive { "ok" } else { "failing" },
+        status: match (alive, app.rooms.is_draining()) {
+            (true, false) => "ok",
+            (true, true) => "draining",
+            (false, _) => "failing",
+        },
         version: env!("CARGO_PKG_VERSION"),
         uptime_s: app.lobby.context.clock.now().0 / 1_000_000,
         rooms: rooms.len(),

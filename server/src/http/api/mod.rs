@@ -13,7 +13,7 @@
 //! | [`notices`] | `/api/notices` |
 //! | [`schema`] | `/api/schema` |
 //! | [`accounts`] | `/api/account` and what is below it |
-//! | [`health`] | `/healthz` |
+//! | [`health`] | `/healthz`, `/readyz` |
 //! | [`description`] | `/api/openapi.json`, generated from the handlers above |
 //! | [`tagged`], [`cursor`], [`presence`] | none: JSON that is not sent twice, where a page of a list begins, where a player is |
 
@@ -162,6 +162,12 @@ fn too_many_rooms() -> Response {
     let detail =
         "your address has as many rooms open as it may have; join one of them, or try again when one has ended";
     ([(RETRY_AFTER, "10")], problem(StatusCode::TOO_MANY_REQUESTS, detail)).into_response()
+}
+
+/// The refusal of whoever wants into a server that is about to restart.
+fn draining() -> Response {
+    let detail = "the server is about to restart, and lets nobody in; try again in a moment";
+    ([(RETRY_AFTER, "10")], problem(StatusCode::SERVICE_UNAVAILABLE, detail)).into_response()
 }
 
 fn uncached(body: impl IntoResponse) -> Response {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::rooms::{RoomView, view};
-use super::{Body, BodyRefused, mode_named, rate_limited, too_many_rooms, uncached};
+use super::{Body, BodyRefused, draining, mode_named, rate_limited, too_many_rooms, uncached};
 use crate::app::App;
 use crate::limits::holds::TooMuch;
 use crate::lobby::directory::{NotReserved, RESERVATION_S};
@@ -52,7 +52,7 @@ pub(crate) struct ReservedSeat {
         (status = 400, description = "The mode is invalid", body = Problem),
         (status = 404, description = "This server is in another region", body = Problem),
         (status = 429, description = "This address sends requests too fast, or has too many seats or rooms", body = Problem),
-        (status = 503, description = "The server has its maximum number of rooms, or the best room its maximum number of reservations", body = Problem),
+        (status = 503, description = "The server has its maximum number of rooms, or the best room its maximum number of reservations; or the server is about to restart", body = Problem),
         BodyRefused
     )
 )]
@@ -93,6 +93,7 @@ pub(crate) async fn quick_play(
             uncached(Json(ReservedSeat { room: view(&app, &room), reservation, expires_s: RESERVATION_S }))
         }
         Err(CloseCode::TooManyFromAddress) => too_many_rooms(),
+        Err(CloseCode::GoingAway) => draining(),
         Err(_) => problem(
             StatusCode::SERVICE_UNAVAILABLE,
             "no room of this mode is open, and the server cannot open another one",

@@ -15,7 +15,7 @@ use broadside_shared::protocol::name::Name;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Body, BodyRefused, mode_named, rate_limited, too_fast, too_many_rooms, uncached};
+use super::{Body, BodyRefused, draining, mode_named, rate_limited, too_fast, too_many_rooms, uncached};
 use crate::app::App;
 use crate::lobby::names::FitName;
 use crate::problem::{Problem, problem};
@@ -185,7 +185,7 @@ pub(crate) async fn room(
         (status = 201, description = "The room is open", body = RoomCreated),
         (status = 400, description = "The mode or the name is invalid", body = Problem),
         (status = 429, description = "This address creates rooms too fast, or has too many open", body = Problem),
-        (status = 503, description = "The server has its maximum number of rooms", body = Problem),
+        (status = 503, description = "The server has its maximum number of rooms, or is about to restart", body = Problem),
         BodyRefused
     )
 )]
@@ -203,6 +203,9 @@ pub(crate) async fn create_room(
         Ok(name) => name.map(|fit| fit.name().to_string()),
         Err(wrong) => return problem(StatusCode::BAD_REQUEST, &format!("name: {wrong}")),
     };
+    if app.rooms.is_draining() {
+        return draining();
+    }
     let address = requester.address.ip();
     if let Some(refused) = rate_limited(&app, address) {
         return refused;
