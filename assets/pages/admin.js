@@ -3,10 +3,14 @@ const page = await window.broadside.load("pages/page", "@build@", "pages/admin.j
 const { ask, beside, busy, by, cannotShow, count, finish, make, note, say, showWho, timeElement, timeOf } = page;
 
 const RENEW_MS = 2000;
+const REPORTS_RENEW_MS = 10000;
 let now = { players: [], rooms: [] };
 let titles = new Map();
+/// Whether the list of reports is the first page and nothing more, which can be renewed.
+let showsFirstReports = true;
 
 const milliseconds = ({ p50, p99 }) => `${(p50 / 1000).toFixed(1)}, ${(p99 / 1000).toFixed(1)}`;
+const some = (number, what) => `${count(number)} ${what}${number === 1 ? "" : "s"}`;
 const act = (action, more) => ask("api/admin/actions", { body: { action, ...more } });
 
 /// A button that does something to `subject`; what it did is said and shown.
@@ -20,20 +24,25 @@ function button(text, subject, done, work, look = "") {
   return made;
 }
 
-/// Replaces the children of a list, and keeps the keyboard where it was.
+/// Replaces the children of a list, unless they are the same. The keyboard stays where it was, or comes to the content if that is gone: the player
+/// left, the report is handled.
 function replace(place, rows) {
+  if (rows.length === place.children.length && rows.every((row, at) => row.isEqualNode(place.children[at]))) return;
   const held = place.contains(document.activeElement) ? document.activeElement.textContent : null;
   place.replaceChildren(...rows);
-  if (held) [...place.querySelectorAll("a, button")].find((element) => element.textContent === held)?.focus();
+  if (held === null) return;
+  const same = [...place.querySelectorAll("a, button, summary")].find((element) => element.textContent === held);
+  (same ?? by("#content")).focus({ preventScroll: true });
 }
 
-/// Asks for the reason and the length of something; null if it is called off.
+/// Asks whether to do something, and for its reason and length; null if it is called off.
 function sentence(title, what) {
   const dialog = by("#sentence");
   by("#sentence-title").textContent = title;
   by("#what-field").hidden = what !== null;
-  by("#length-field").hidden = what === "kick";
-  by("#do").textContent = { kick: "Remove", ban: "Ban", mute: "Mute" }[what] ?? "Do it";
+  by("#length-field").hidden = what === "kick" || what === "close";
+  by("#reason-field").hidden = what === "close";
+  by("#do").textContent = { kick: "Remove", ban: "Ban", mute: "Mute", close: "Close it" }[what] ?? "Do it";
   by("#reason").value = "";
   dialog.returnValue = "";
   dialog.showModal();
@@ -58,7 +67,10 @@ function roomRow(room) {
   const name = make("th", { scope: "row" }, `${room.id} ${room.name}`, make("small", { className: "quiet" }, ` ${mode}${room.private ? ", private" : ""}`));
   const cell = (text) => make("td", { className: "right" }, text);
   const watch = room.watch && make("a", { className: "button slim", href: beside(new URL(room.watch, location.href).search) }, "Watch", make("span", { className: "hidden-text" }, ` room ${room.id}`));
-  const close = room.on_demand && button("Close", `room ${room.id}`, "closed", () => confirm(`Close room ${room.id}? Its players return to the lobby.`) && act("close_room", { room: room.id }));
+  const close = room.on_demand && button("Close", `room ${room.id}`, "closed", async () => {
+    if (!(await sentence(`Close room ${room.id}? Its players return to the lobby.`, "close"))) return false;
+    return act("close_room", { room: room.id });
+  });
   return make(
     "tr", {}, name, cell(`${room.players} of ${count(room.capacity)}${room.bots ? `, ${room.bots} bots` : ""}${room.spectators ? `, ${room.spectators} watch` : ""}`),
     cell(milliseconds(room.tick_us)), cell(milliseconds(room.age_us)), cell(room.governor_level), cell(count(room.missed_ticks)),
@@ -80,23 +92,33 @@ function showPlayers() {
   const players = now.players.filter(({ name }) => name.toLowerCase().includes(wanted)).slice(0, 100);
   replace(by("#players"), players.map(playerRow));
   by("#no-players").hidden = players.length > 0;
+  by("#no-players").textContent = wanted ? "No connected player's name contains this." : "Nobody is connected.";
 }
 
 async function renew() {
   now = await ask("api/admin");
-  by("#lead").textContent = `${count(now.player_count)} players in ${count(now.rooms.length)} rooms. You are ${now.role}.`;
+  by("#lead").textContent = `${some(now.player_count, "player")} in ${some(now.rooms.length, "room")}. You are ${{ admin: "an admin", moderator: "a moderator" }[now.role]}.`;
   by("#roles").hidden = now.role !== "admin";
   replace(by("#rooms tbody"), now.rooms.map(roomRow));
   showPlayers();
 }
 
+/// Ids of the reports whose chat is shown.
+const openReports = () => [...by("#reports").querySelectorAll("details[open]")].map((details) => details.closest("[data-report]").dataset.report);
+
+/// A line of chat, which begins with its time in seconds since 1970 and its topic.
+function chatRow(line) {
+  const [, s, topic, said] = line.match(/^(\d+) (\S+) (.*)$/s) ?? [null, null, null, line];
+  return make("li", {}, make("span", { dir: "auto" }, said), s && make("small", {}, timeElement(Number(s)), ` in ${topic.replace(/\/chat$/, "")}`));
+}
+
 function reportRow({ id, reported_s, reporter, subject, body, chat, room, handled_by }) {
   const handle = !handled_by && button("Handled", `report on ${subject}`, "handled", () => act("handle_report", { report: id }), "primary");
   return make(
-    "li", {}, make(
-      "span", { className: "name" }, make("span", { dir: "auto" }, subject), make("small", {}, body),
+    "li", { "data-report": id }, make(
+      "span", { className: "name report" }, make("span", { dir: "auto" }, subject), make("small", {}, body),
       make("small", {}, `by ${reporter || "somebody"}, `, timeElement(reported_s), room && `, in ${room}`, handled_by && `, handled by ${handled_by}`),
-      chat.length ? make("details", {}, make("summary", {}, `Chat around it: ${chat.length} lines`), make("ol", {}, ...chat.map((line) => make("li", { dir: "auto" }, line)))) : null,
+      chat.length ? make("details", { open: openReports().includes(id) }, make("summary", {}, `Chat around it: ${some(chat.length, "line")}`), make("ol", {}, ...chat.map(chatRow))) : null,
     ),
     make("span", { className: "actions" }, !handled_by && button("Ban or mute", subject, "done", () => judge(subject, null)), handle),
   );
@@ -129,6 +151,7 @@ function pages(path, more, take) {
 const loadReports = (isFirst) => pages(`api/admin/reports?all=${by("#all-reports").checked}`, by("#more-reports"), ({ reports }, isFirst) => {
   if (isFirst) replace(by("#reports"), reports.map(reportRow));
   else by("#reports").append(...reports.map(reportRow));
+  showsFirstReports = isFirst;
   by("#no-reports").hidden = by("#reports").children.length > 0;
 })(isFirst);
 
@@ -145,16 +168,19 @@ async function loadRestrictions() {
 
 async function renewAll() {
   await Promise.all([renew(), loadReports(true), loadAudit(true), loadRestrictions()]);
-  finish("ready", { players: now.players.map(({ name }) => name), rooms: now.rooms.map(({ id }) => id), reports: by("#reports").children.length, audit: by("#audit tbody").rows.length });
+  finishAll();
 }
+
+const finishAll = () =>
+  finish("ready", { players: now.players.map(({ name }) => name), rooms: now.rooms.map(({ id }) => id), reports: by("#reports").children.length, audit: by("#audit tbody").rows.length });
 
 function onSubmit(form, text, work) {
   by(form).addEventListener("submit", (event) => {
     event.preventDefault();
-    busy(by(`${form} button`), by("#done"), async () => {
+    busy(by(`${form} button`), by(`${form}-note`), async () => {
       if ((await work()) === false) return;
       by(form).reset();
-      note(by("#done"), text, "success");
+      note(by(`${form}-note`), text, "success");
       await renewAll();
     });
   });
@@ -172,7 +198,11 @@ try {
   showWho(account);
   await renewAll();
   by("#content").hidden = false;
-  setInterval(() => document.hidden || by("#sentence").open || renew().catch(() => {}), RENEW_MS);
+  // A button that is being pressed stays until it is released: a new one in its place would not be clicked.
+  const isBusy = () => document.hidden || by("#sentence").open || by("main :is(a, button):active");
+  const keepRenewed = (renewed, everyMs) => setInterval(() => isBusy() || renewed().then(finishAll, () => {}), everyMs);
+  keepRenewed(renew, RENEW_MS);
+  keepRenewed(async () => showsFirstReports && loadReports(true), REPORTS_RENEW_MS);
 } catch (wrong) {
   cannotShow(wrong);
 }

@@ -17,11 +17,22 @@ function whereabouts({ friendship, online, room }) {
   return make("span", { className: online ? "online" : "online offline" }, room ? `plays ${mode} in room ${room.id}` : online ? "online" : "offline");
 }
 
+/// Asks whether to remove a friend, which only both together can undo.
+async function isCertain(name) {
+  const dialog = by("#remove");
+  by("#remove-title").textContent = `Remove ${name}?`;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
+  return dialog.returnValue === "yes";
+}
+
 function row(friend) {
   const { name, friendship, room } = friend;
-  const change = (text, look, method) => {
+  const change = (text, look, method, mayChange = async () => true) => {
     const button = make("button", { type: "button", className: `slim ${look}` }, text, make("span", { className: "hidden-text" }, ` ${name}`));
     button.addEventListener("click", () => busy(button, by("#failure"), async () => {
+      if (!(await mayChange(name))) return;
       await ask(path(name), { method });
       await renew();
       say(`${name}: done.`);
@@ -34,7 +45,7 @@ function row(friend) {
   const actions = {
     asked: () => [change("Accept", "primary", "PUT"), change("Decline", "", "DELETE")],
     requested: () => [change("Withdraw", "", "DELETE")],
-    friends: () => [room?.joinable && link("Join", "primary", below), room && link("Watch", "", `${below}&watch=1`), change("Remove", "", "DELETE")],
+    friends: () => [room?.joinable && link("Join", "primary", below), room && link("Watch", "", `${below}&watch=1`), change("Remove", "", "DELETE", isCertain)],
   }[friendship]();
   return make(
     "li", {}, make("span", { className: "name" }, make("a", { href: pageOf(name), dir: "auto" }, name), make("small", {}, whereabouts(friend))),
@@ -136,7 +147,7 @@ try {
   if (account?.keeps_name) {
     await renew();
     // Renewed while somebody looks; a failure shows as the list of a moment ago.
-    setInterval(() => document.hidden || renew().catch(() => {}), RENEW_MS);
+    setInterval(() => document.hidden || by("#remove").open || renew().catch(() => {}), RENEW_MS);
   } else finish("nameless");
   by("#content").hidden = false;
 } catch (wrong) {

@@ -124,9 +124,12 @@ export async function busy(button, where, work) {
 
 /// Replaces the content of the page by the reason why it cannot be shown.
 export function cannotShow(wrong) {
-  const text = wrong instanceof Refusal ? wrong.message : `This page failed (${wrong}). Reload it.`;
+  // What the server says of this is for programs.
+  const said = wrong.status === 401 ? "You are not signed in." : wrong.message;
+  const text = wrong instanceof Refusal ? said : `This page failed (${wrong}). Reload it.`;
+  const signIn = wrong.status === 401 && make("a", { className: "button primary", href: beside("account") }, "Sign in");
   const again = make("button", { type: "button", onclick: () => location.reload() }, "Try again");
-  by("#content").replaceChildren(make("p", { className: "failure", role: "alert" }, text), make("p", { className: "actions" }, again));
+  by("#content").replaceChildren(make("p", { className: "failure", role: "alert" }, text), make("p", { className: "actions" }, signIn, again));
   by("#content").hidden = false;
   finish("failed");
 }
@@ -145,6 +148,7 @@ export async function whoAmI() {
 export function showWho(account) {
   if (!account?.keeps_name) return;
   by("#who").replaceChildren(make("span", { className: "hidden-text" }, "Account of "), account.name);
+  if (account.role !== "player" && !by("#moderation")) by(".bar nav").prepend(make("a", { id: "moderation", href: beside("admin") }, "Moderation"));
   try {
     localStorage["broadside.name"] ??= account.name;
   } catch {

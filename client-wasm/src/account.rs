@@ -1,7 +1,7 @@
 //! The account of this browser: asked of the server while a connection opens, so that its hello can carry a token. Nothing waits for it
 //! for long: who has no account, or a server without a database, plays all the same.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use broadside_shared::protocol::token::AccountToken;
@@ -11,8 +11,9 @@ use wasm_bindgen::JsValue;
 use crate::browser;
 use crate::fetch;
 
-/// How long the hello waits for the token, in microseconds. It is asked for when the socket is opened, which takes about as long.
-const PATIENCE_US: u64 = 2_000_000;
+/// How long the hello waits for the token once the socket is open, in microseconds. The page starts meanwhile, which keeps a slow device
+/// busy for seconds; whoever plays without the token has no results.
+const PATIENCE_US: u64 = 4_000_000;
 
 /// An account, as far as the page needs it.
 #[derive(Debug, Clone)]
@@ -24,7 +25,8 @@ pub(crate) struct Account {
 
 /// The account while it is asked for: `None` until there is an answer, which is `None` without an account.
 pub(crate) struct AskedAccount {
-    asked_at: MonoTime,
+    /// When the answer was first needed.
+    needed_at: Cell<Option<MonoTime>>,
     answer: Rc<RefCell<Option<Option<Account>>>>,
 }
 
@@ -37,12 +39,15 @@ impl AskedAccount {
             *slot.borrow_mut() = Some(answer.ok().and_then(|answer| read(&answer)));
             wake();
         });
-        AskedAccount { asked_at: browser::now(), answer }
+        AskedAccount { needed_at: Cell::new(None), answer }
     }
 
     /// The answer, or that there is none in time; `None` while it may still come.
     pub(crate) fn answer(&self) -> Option<Option<Account>> {
-        let late = browser::now().us_since(self.asked_at) > PATIENCE_US;
+        let now = browser::now();
+        let needed_at = self.needed_at.get().unwrap_or(now);
+        self.needed_at.set(Some(needed_at));
+        let late = now.us_since(needed_at) > PATIENCE_US;
         self.answer.borrow().clone().or(late.then_some(None))
     }
 }

@@ -195,16 +195,16 @@ impl Store {
         Ok(rows.iter_mut().map(report).collect())
     }
 
-    /// A report was handled. Returns whether it was open until now.
+    /// A report was handled. Returns the name of the player it is about; `None` if no open report has this id.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn handle_report(&self, id: [u8; 16], by: &str, now_us: i64) -> Result<bool, StoreError> {
+    pub async fn handle_report(&self, id: [u8; 16], by: &str, now_us: i64) -> Result<Option<String>, StoreError> {
         let mut transaction = self.write().await?;
-        let sql = "UPDATE reports SET handled_by = $2, handled_us = $3 WHERE id = $1 AND handled_us IS NULL";
-        let changed = transaction.run(sql, values![id, by, now_us]).await?;
+        let sql = "UPDATE reports SET handled_by = $2, handled_us = $3 WHERE id = $1 AND handled_us IS NULL RETURNING subject_name";
+        let mut changed = transaction.rows(sql, values![id, by, now_us]).await?;
         transaction.commit().await?;
-        Ok(changed > 0)
+        Ok(changed.first_mut().map(|row| row.take(0)))
     }
 
     /// Logs what a moderator did.

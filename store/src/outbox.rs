@@ -281,7 +281,12 @@ impl Journal {
         }
         let is_full = newest.is_none_or(|segment| segment.written >= SEGMENT_BYTES);
         if self.segment.is_none() || is_full {
-            self.segment = Some(self.begin(newest.map_or(1, |segment| segment.number + 1))?);
+            self.segment = Some(match newest {
+                // Nothing of it is on disk for certain: while the disk is full, attempts do not leave a file each.
+                Some(Segment { number, written: 0, .. }) => self.create(number)?,
+                Some(Segment { number, .. }) => self.begin(number + 1)?,
+                None => self.begin(1)?,
+            });
         }
         if let Some(file) = &mut self.segment {
             file.write_all(lines)?;
@@ -294,6 +299,13 @@ impl Journal {
     }
 
     fn begin(&self, number: u64) -> std::io::Result<File> {
+        let file = self.create(number)?;
+        self.shared.waiting().segments.push_back(Segment { number, written: 0, delivered: 0 });
+        Ok(file)
+    }
+
+    /// Makes the file of a segment, and lets it survive a crash.
+    fn create(&self, number: u64) -> std::io::Result<File> {
         let file = File::options().create_new(true).append(true).open(path(&self.folder, number));
         // Left by an attempt that failed: nothing of it is on disk for certain.
         let file = match file {
@@ -304,7 +316,6 @@ impl Journal {
         };
         // The name is to survive as well.
         File::open(&self.folder)?.sync_all()?;
-        self.shared.waiting().segments.push_back(Segment { number, written: 0, delivered: 0 });
         Ok(file)
     }
 }

@@ -43,7 +43,13 @@ impl Postgres {
         let unreachable = |reason: String| OpenError::Unreachable { url: shown.clone(), reason };
         let first =
             in_time(options.connect()).await.map_err(|_| unreachable(format!("no answer within {STATEMENT_S} s")))?;
-        let first = first.map_err(|error| unreachable(one_line(&error)))?;
+        let first = first.map_err(|error| match &error {
+            // The system's own words leave out which file.
+            sqlx::Error::Io(lacks) if lacks.kind() == std::io::ErrorKind::NotFound => {
+                unreachable("a file that the URL names, such as its sslrootcert, does not exist".to_owned())
+            }
+            _ => unreachable(one_line(&error)),
+        })?;
         let _ = first.close().await;
         let pool = PoolOptions::new()
             .max_connections(CONNECTIONS)

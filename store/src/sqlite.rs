@@ -64,7 +64,15 @@ impl Sqlite {
         let options = options(file).create_if_missing(if_missing == IfMissing::Create);
         let opening = |error: sqlx::Error| opening(file, &error);
         // The same connections for good: opening one costs a millisecond, and its cache.
-        let pool = || PoolOptions::new().idle_timeout(None).max_lifetime(None).acquire_timeout(ACQUIRE);
+        let pool = || {
+            let options = PoolOptions::<sqlx::Sqlite>::new();
+            options.idle_timeout(None).max_lifetime(None).acquire_timeout(ACQUIRE).before_acquire(|connection, _| {
+                // SQLite itself rolls back when the disk is full or fails. Then sqlx, which cannot roll back once more, counts a transaction
+                // for ever and begins no other: such a connection is replaced.
+                let is_usable = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_usable) })
+            })
+        };
         let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(opening)?;
         check_version(&writer).await?;
         migrate(&MIGRATIONS, &writer, file).await?;
@@ -156,9 +164,13 @@ fn fault(error: sqlx::Error) -> StoreError {
                 Some(_) | None => StoreError::Failed(said),
             }
         }
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
-            StoreError::Unavailable(said)
-        }
+        // The last two are about a connection, and not about what was to be done on it.
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::Io(_)
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed
+        | sqlx::Error::InvalidSavePointStatement => StoreError::Unavailable(said),
         _ => StoreError::Failed(said),
     }
 }

@@ -1,7 +1,8 @@
 //! A PostgreSQL server for tests: its own cluster in a temporary folder, on a free port of 127.0.0.1, as a user that is not root.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -65,6 +66,39 @@ impl TestPostgres {
             .expect("createdb runs");
         assert!(made.status.success(), "createdb: {}", String::from_utf8_lossy(&made.stderr));
         format!("postgres://broadside@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// From now on it accepts nothing but TLS, with this certificate and key in PEM.
+    ///
+    /// # Panics
+    /// It does not start with them.
+    pub fn require_tls(&mut self, certificate: &str, key: &str) {
+        self.stop(Stop::Fast);
+        let files = [
+            ("server.crt", certificate),
+            ("server.key", key),
+            ("postgresql.auto.conf", "ssl = on\n"),
+            ("pg_hba.conf", "hostssl all all 127.0.0.1/32 trust\n"),
+        ];
+        for (name, content) in files {
+            let file = self.folder.join("data").join(name);
+            std::fs::write(&file, content).expect("the cluster's folder");
+            // Neither the key nor anything else is used if others may read or own it.
+            std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("its mode");
+            chown(&file, Some(self.owner.0), Some(self.owner.1)).expect("giving it to the owner");
+        }
+        self.resume();
+    }
+
+    /// A file in a folder that ends with the server.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    #[must_use]
+    pub fn file(&self, name: &str, content: &str) -> String {
+        let file = self.folder.join(name);
+        std::fs::write(&file, content).expect("the server's folder");
+        file.display().to_string()
     }
 
     /// Stops the server; its data stays.

@@ -51,8 +51,16 @@ const PAGE: &str = "index.html";
 const DEEP_PAGES: [(&str, &str); 3] =
     [(PAGE, "r/index.html"), ("profile.html", "u/index.html"), ("friends.html", "friend/index.html")];
 /// What a first visit to the game does not load: pages beside it, and folders of what they need.
-const NOT_FIRST: [&str; 6] =
-    ["account.html", "compare.html", "friends.html", "leaderboards.html", "profile.html", "wire.html"];
+const NOT_FIRST: [&str; 8] = [
+    "CREDITS.md",
+    "account.html",
+    "admin.html",
+    "compare.html",
+    "friends.html",
+    "leaderboards.html",
+    "profile.html",
+    "wire.html",
+];
 const NOT_FIRST_FOLDERS: [&str; 5] = [DEV, "pages", "r", "u", "friend"];
 
 /// Files that hold compressed data already.

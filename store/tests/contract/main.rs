@@ -8,6 +8,7 @@ mod moderation;
 mod moves;
 mod outbox;
 mod results;
+mod tls;
 
 use std::future::Future;
 use std::pin::Pin;

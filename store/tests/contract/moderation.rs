@@ -49,8 +49,8 @@ pub(crate) async fn restrictions_end_and_reports_are_handled_once(store: Store) 
     let newest = [0xff; 16];
     assert_eq!(store.reports(Reports::Open, newest, 10).await, Ok(vec![second.clone(), first.clone()]));
     assert_eq!(store.reports(Reports::Open, second.id, 10).await, Ok(vec![first.clone()]));
-    assert_eq!(store.handle_report(first.id, "Mo", NOON_US + 5).await, Ok(true));
-    assert_eq!(store.handle_report(first.id, "Mia", NOON_US + 6).await, Ok(false));
+    assert_eq!(store.handle_report(first.id, "Mo", NOON_US + 5).await, Ok(Some(first.subject_name.clone())));
+    assert_eq!(store.handle_report(first.id, "Mia", NOON_US + 6).await, Ok(None));
     assert_eq!(store.reports(Reports::Open, newest, 10).await, Ok(vec![second.clone()]));
     let handled = Report { handled: Some(("Mo".to_owned(), NOON_US + 5)), ..first };
     assert_eq!(store.reports(Reports::All, newest, 10).await, Ok(vec![second, handled]));

@@ -141,14 +141,14 @@ async fn a_result_that_the_database_refuses_does_not_stop_the_others() {
 async fn a_full_disk_keeps_results_in_bounded_memory_until_there_is_room() {
     let (folder, store) = (Folder::new(), Store::open(&Location::Memory).await.expect("a database"));
     let running = run(Some(&folder.0), &store);
-    // A folder in the place of the next segment: it cannot be opened, whoever tries.
-    let in_the_way = folder.0.join("outbox/0000000001.log");
-    std::fs::create_dir(&in_the_way).expect("in the way");
+    // The next segment opens, and every write to it ends with the error of a full disk.
+    let segment = folder.0.join("outbox/0000000001.log");
+    std::os::unix::fs::symlink("/dev/full", &segment).expect("in the way");
     let bound = IN_MEMORY_MAX as i64 / 2;
     (0..bound + 10).for_each(|number| running.outbox.put(of_strangers(number)));
     let status = running.outbox.status();
     assert_eq!((status.in_memory, status.dropped, status.delivered), (IN_MEMORY_MAX, 20, 0));
-    std::fs::remove_dir(&in_the_way).expect("out of the way");
+    std::fs::remove_file(&segment).expect("out of the way");
     running.drained().await;
     assert_eq!(store.count_results().await, Ok(IN_MEMORY_MAX));
     running.end().await;

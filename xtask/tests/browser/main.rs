@@ -4,6 +4,7 @@
 //! server of its own on a free port and asks pages for `window.broadside.state()`, which is what the page believes. No
 //! test waits for a time: each waits for a condition, with a deadline that only a failure meets.
 
+mod admin;
 mod developers;
 mod driver;
 mod gate;

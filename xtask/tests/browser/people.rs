@@ -1,6 +1,6 @@
 //! The pages beside the game: leaderboards, a player, friends and the account, by keyboard alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,21 +17,27 @@ use crate::{DESKTOP, SMALL, setup};
 
 /// A window of 390 pixels; the narrowest that Chromium opens has 500, which the pictures do not show.
 const PHONE: (u32, u32) = (390, 844);
-const TAB: &str = "\u{E004}";
-const ENTER: &str = "\u{E007}";
+pub(crate) const TAB: &str = "\u{E004}";
+pub(crate) const ENTER: &str = "\u{E007}";
+const ESCAPE: &str = "\u{E00C}";
 const RIGHT: &str = "\u{E014}";
 const SPACE: &str = " ";
 const DAY_US: i64 = 86_400_000_000;
 
-/// A folder with a database.
-struct Data(PathBuf);
+/// A folder for a database.
+pub(crate) struct Data(PathBuf);
 
 impl Data {
-    /// The database of a server that people have played on: six captains in the open arena, two of them in duels.
-    async fn filled() -> Data {
+    /// A folder that a server makes.
+    pub(crate) fn empty() -> Data {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let data = Data(PathBuf::from(format!("{}/data-{}-{number}", env!("CARGO_TARGET_TMPDIR"), std::process::id())));
+        Data(PathBuf::from(format!("{}/data-{}-{number}", env!("CARGO_TARGET_TMPDIR"), std::process::id())))
+    }
+
+    /// The database of a server that people have played on: six captains in the open arena, two of them in duels.
+    async fn filled() -> Data {
+        let data = Data::empty();
         let store = Store::open(&Location::Folder(data.0.clone())).await.expect("the folder can be made");
         let now_us = now_us();
         let mut accounts = Vec::new();
@@ -53,7 +59,11 @@ impl Data {
         data
     }
 
-    async fn server(&self) -> Server {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) async fn server(&self) -> Server {
         Server::start_with_flags(&["--data", self.0.to_str().expect("a plain path")]).await
     }
 }
@@ -105,13 +115,13 @@ fn record(mode: &str, kind: ResultKind, ended_us: i64, players: Vec<PlayerRecord
     }
 }
 
-async fn keep_picture(page: &Page, name: &str) {
+pub(crate) async fn keep_picture(page: &Page, name: &str) {
     std::fs::write(setup::artifacts().join(name), page.picture().await)
         .expect("the folder of artifacts can be written");
 }
 
 /// Checks that nothing went wrong, and that nothing is wider than the window.
-async fn assert_fine(page: &Page) {
+pub(crate) async fn assert_fine(page: &Page) {
     let wider = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
     assert_eq!(page.script(wider, Vec::new()).await, json!(0), "it does not fit into the window");
     // The browser itself notes that a visitor has no account.
@@ -119,7 +129,7 @@ async fn assert_fine(page: &Page) {
     assert_eq!((page.errors().await, console), (vec![], vec![]));
 }
 
-fn is_ready(state: &State) -> bool {
+pub(crate) fn is_ready(state: &State) -> bool {
     state["phase"] == "ready"
 }
 
@@ -273,10 +283,25 @@ async fn two_become_friends_by_a_link_and_see_each_other() {
     ann.tab_to("#friends-list a.primary").await;
     ann.keys(ENTER).await;
     ann.wait_for("the same room", State::is_playing).await;
+
+    // A friend is removed only by two presses, of which the second may be Escape.
+    ann.visit(&server.url("/friends")).await;
+    ann.wait_for("the list", is_ready).await;
+    ann.tab_to("#friends-list button").await;
+    ann.keys(ENTER).await;
+    ann.wait_for_text("#remove[open] h2", "Remove Ben?").await;
+    keep_picture(&ann, "friends-remove.png").await;
+    ann.keys(ESCAPE).await;
+    assert_eq!((ann.count("#remove[open]").await, ann.count("#friends-list li").await), (0, 1));
+    ann.tab_to("#friends-list button").await;
+    ann.keys(ENTER).await;
+    ann.tab_to("#remove-yes").await;
+    ann.keys(ENTER).await;
+    ann.wait_for("no friend", |state| state["friends"] == json!([])).await;
 }
 
 /// A browser of somebody who keeps this name.
-async fn named(browser: &Browser, server: &Server, name: &str) -> Page {
+pub(crate) async fn named(browser: &Browser, server: &Server, name: &str) -> Page {
     let page = browser.open(DESKTOP, &server.url("/account")).await;
     page.wait_for("the page", is_ready).await;
     page.tab_to("#keep-name").await;

@@ -284,15 +284,14 @@ impl By<'_> {
     }
 
     async fn handle_report(&self, report: &str) -> Result<(), Refusal> {
-        let id = from_hex(report);
-        let is_handled = match id {
+        let subject = match from_hex(report) {
             Some(id) => self.app.store.handle_report(id, &self.actor.name, now_us()).await?,
-            None => false,
+            None => None,
         };
-        if !is_handled {
-            return refuse(StatusCode::CONFLICT, "no open report has this id");
+        match subject {
+            Some(subject) => self.log("handle report", &subject, report).await,
+            None => refuse(StatusCode::CONFLICT, "no open report has this id"),
         }
-        self.log("handle report", report, "").await
     }
 
     async fn set_role(&self, player: &str, role: &str) -> Result<(), Refusal> {
