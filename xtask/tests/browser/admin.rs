@@ -40,16 +40,21 @@ async fn signed_in(browser: &Browser, server: &Server, name: &str) -> Page {
     page
 }
 
+/// Checks that there is nothing for moderators, nor a link to it.
+async fn assert_absent(visitor: &Page) {
+    for path in ["/admin", "/api/admin"] {
+        assert_eq!(status(visitor, path).await, json!(404), "{path}");
+    }
+    assert_eq!(visitor.count("a[href$=admin]").await, 0);
+}
+
 #[tokio::test]
 async fn an_admin_sees_a_report_and_removes_a_player_without_a_mouse() {
     let data = Data::empty();
     let server = data.server().await;
     let browser = Browser::start().await;
     let visitor = named(&browser, &server, "Ada").await;
-    for path in ["/admin", "/api/admin"] {
-        assert_eq!(status(&visitor, path).await, json!(404), "{path}");
-    }
-    assert_eq!(visitor.count("a[href$=admin]").await, 0);
+    assert_absent(&visitor).await;
     grant(&data, "Ada").await;
     let admin = signed_in(&browser, &server, "Ada").await;
 

@@ -5,6 +5,7 @@
 //! | [`inputs`] | a player's inputs, queued until the tick they are for |
 //! | [`match_publisher`] | the match status, sent when it changes |
 //! | `output` | what a tick hands to the shards |
+//! | `recorded` | what the room tells its recorder |
 //! | [`recycle`] | outputs that are refilled once nothing holds them |
 //!
 //! [`Room::step`] reads as the table of contents of a tick.
@@ -12,6 +13,7 @@
 pub mod inputs;
 pub mod match_publisher;
 mod output;
+mod recorded;
 pub mod recycle;
 
 use broadside_shared::game::{
@@ -19,7 +21,7 @@ use broadside_shared::game::{
     in_cell_units,
 };
 use broadside_shared::history::History;
-use broadside_shared::ids::{PlayerId, RoomId};
+use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::{BOARD_LINES_MAX, ROOM_STATE_MAX};
@@ -35,12 +37,12 @@ use broadside_shared::time::{MonoTime, Tick, tick_us};
 use glam::Vec2;
 use thiserror::Error;
 
-use crate::recording::Head;
 use crate::recording::batch::Call;
-use crate::recording::recorder::{Recorded, Recorder};
+use crate::recording::recorder::Recorder;
 use inputs::InputQueue;
 use match_publisher::MatchPublisher;
 pub use output::{DueSnapshot, RoomOutput, StepPhase};
+use recorded::named;
 use recycle::Recycled;
 
 /// Bytes of an event, approximately.
@@ -175,38 +177,6 @@ impl<G: Game> Room<G> {
             is_spread: false,
             recorder: None,
         }
-    }
-
-    /// Records everything from here on.
-    pub fn record(&mut self, rules: u64, room: RoomId) {
-        let (game, mode, tick_hz) = (G::NAME.to_owned(), self.config.mode, G::TICK_HZ);
-        self.recorder = Some(Recorder::new(Head { game, rules, mode, room, tick_hz }));
-    }
-
-    /// Begins a recording that somebody keeps, unless one is under way or nothing is recorded.
-    pub fn begin_recording(&mut self) {
-        let players = named(&self.seats);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.begin(self.tick, &self.game, &self.history, players);
-        }
-    }
-
-    /// Ends it.
-    pub fn end_recording(&mut self) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.end();
-        }
-    }
-
-    /// Takes what there is for whoever keeps recordings.
-    pub fn take_recorded(&mut self) -> Vec<Recorded> {
-        self.recorder.as_mut().map_or_else(Vec::new, Recorder::take)
-    }
-
-    /// A recording of the last minute, up to the tick that was begun last: also of one whose step panicked. `None` if nothing is recorded.
-    #[must_use]
-    pub fn last_minute(&self) -> Option<Vec<u8>> {
-        self.recorder.as_ref()?.last_minute()
     }
 
     #[must_use]
@@ -407,13 +377,6 @@ impl<G: Game> Room<G> {
         phase_done(StepPhase::Outgoing);
     }
 
-    /// Notes a call of the game for the recording.
-    fn note(&mut self, call: impl FnOnce() -> Call<G::Request>) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.called(call());
-        }
-    }
-
     /// The newest match status; `None` in modes without rounds.
     #[must_use]
     pub fn match_status(&self) -> Option<&MatchStatus> {
@@ -608,12 +571,6 @@ impl<G: Game> Room<G> {
         out.updates.push(RoomUpdate::State(bytes.clone()));
         self.room_state = (state, Some(bytes));
     }
-}
-
-/// The players with their names, in order.
-fn named<G: Game>(seats: &[Option<Seat<G>>]) -> impl Iterator<Item = (PlayerId, &Name)> + Clone {
-    let seats = (0..).map(PlayerId).zip(seats);
-    seats.filter_map(|(player, seat)| Some((player, &seat.as_ref().filter(|seat| seat.spectating.is_none())?.name)))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! Ticks have absolute deadlines, so nothing drifts. A tick that ends after the next one is due is an overrun; when the room is more
 //! than [`CATCH_UP_TICKS`] behind, the ticks in between are dropped and counted as missed.
 
+mod recording;
 mod results;
 mod seats;
 
@@ -34,6 +35,7 @@ use crate::recording::recorder::Recorded;
 use crate::results::RoomResult;
 use crate::room::recycle::Recycled;
 use crate::room::{Room, RoomConfig, RoomOutput, StepPhase};
+pub use recording::{KeptRecordings, RecordingPolicy};
 use results::RunningMatch;
 use seats::Seats;
 
@@ -55,23 +57,6 @@ pub struct Policy {
     pub ends_at: Option<MonoTime>,
     /// `None` to record nothing.
     pub recording: Option<RecordingPolicy>,
-}
-
-/// What is recorded of a room. The last minute always is, in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordingPolicy {
-    /// The rules hash of this build.
-    pub rules: u64,
-    pub keep: KeptRecordings,
-}
-
-/// Which recordings are for somebody to keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeptRecordings {
-    /// Those of matches, in rooms that have any.
-    Matches,
-    /// Those of matches, and in rooms without any everything, in parts.
-    All,
 }
 
 /// The result of a step.

@@ -6,14 +6,12 @@
 use broadside_shared::game::Game;
 use broadside_shared::protocol::match_status::MatchPhase;
 
+use super::RoomLoop;
 use super::seats::Seat;
-use super::{KeptRecordings, RoomLoop};
 use crate::results::{MatchOutcome, PlayerResult, ResultKind, RoomResult};
 
 /// A shorter stay without score, kills and deaths leaves no result, in seconds: somebody looked in.
 const STAY_S_MIN: u32 = 10;
-/// Length of the recordings of a room without matches, in seconds.
-const PART_S: u32 = 600;
 
 /// The match that is being played.
 #[derive(Debug)]
@@ -58,17 +56,6 @@ impl<G: Game> RoomLoop<G> {
             (MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause, Some(_))
             | (MatchPhase::Open | MatchPhase::Waiting | MatchPhase::Results, None) => {}
         }
-    }
-
-    /// In a room without matches, if everything is kept: begins a recording, and every so often another one.
-    fn record_part(&mut self) {
-        if !self.policy.recording.is_some_and(|recording| recording.keep == KeptRecordings::All) {
-            return;
-        }
-        if self.room.stepped().is_multiple_of(PART_S * G::TICK_HZ) {
-            self.room.end_recording();
-        }
-        self.room.begin_recording();
     }
 
     /// Keeps the result of a player whose seat was just freed. The game still knows the player.

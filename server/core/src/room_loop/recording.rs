@@ -1,0 +1,38 @@
+//! Recordings: what is recorded of a room.
+
+use broadside_shared::game::Game;
+
+use super::RoomLoop;
+
+/// Length of the recordings of a room without matches, in seconds.
+const PART_S: u32 = 600;
+
+/// What is recorded of a room. The last minute always is, in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordingPolicy {
+    /// The rules hash of this build.
+    pub rules: u64,
+    pub keep: KeptRecordings,
+}
+
+/// Which recordings are for somebody to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptRecordings {
+    /// Those of matches, in rooms that have any.
+    Matches,
+    /// Those of matches, and in rooms without any everything, in parts.
+    All,
+}
+
+impl<G: Game> RoomLoop<G> {
+    /// In a room without matches, if everything is kept: begins a recording, and every so often another one.
+    pub(super) fn record_part(&mut self) {
+        if !self.policy.recording.is_some_and(|recording| recording.keep == KeptRecordings::All) {
+            return;
+        }
+        if self.room.stepped().is_multiple_of(PART_S * G::TICK_HZ) {
+            self.room.end_recording();
+        }
+        self.room.begin_recording();
+    }
+}
