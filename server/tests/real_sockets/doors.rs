@@ -17,7 +17,7 @@ async fn a_foreign_host_is_refused_on_every_path() {
         config.metrics_allow = vec!["127.0.0.1".parse().expect("an address")];
     };
     let server = Server::start_with(named).await;
-    for path in ["/", "/r/K7QF2M", "/ws", "/healthz", "/metrics", "/api/rooms", "/api/openapi.json", "/no"] {
+    for path in ["/", "/r/K7QF2M", "/ws", "/healthz", "/readyz", "/metrics", "/api/rooms", "/api/openapi.json", "/no"] {
         let foreign = raw(&server, &request("evil.example:8080", "GET", path, &[])).await;
         assert_eq!((foreign.status, foreign.header("content-type")), (421, "application/problem+json"), "{path}");
         assert!(foreign.text().contains("--public-host evil.example"), "{path}: {}", foreign.text());
