@@ -13,6 +13,7 @@
 //! | [`moderation`] | bans, mutes, reports, the audit log |
 //! | [`outbox`] | results on disk until the database has them |
 //! | [`copy`] | moves everything from one database to another |
+//! | `migrations` | the tables of every version |
 //! | `engine` | the trait that both databases implement; `sqlite`, `postgres`: the two |
 //!
 //! Deliberately absent: the clock (times are arguments, in microseconds since 1970), names of a game, and whatever happens in a room. Secrets
@@ -26,6 +27,7 @@ mod engine;
 pub mod entrance;
 pub mod export;
 pub mod friends;
+mod migrations;
 pub mod moderation;
 pub mod outbox;
 pub mod period;

@@ -1,5 +1,6 @@
 //! PostgreSQL: a pool of connections, each of which is opened again when it is lost.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -8,10 +9,11 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgRow};
 use sqlx::{ConnectOptions, Connection};
 
 use crate::engine::{Engine, Pending, Transaction, transaction};
+use crate::migrations::{self, migrator};
 use crate::{OpenError, STATEMENT_S, StoreError, in_time};
 
 /// The tables of this version.
-pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+pub(crate) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| migrator(migrations::POSTGRES));
 
 /// Connections of one server.
 const CONNECTIONS: u32 = 8;

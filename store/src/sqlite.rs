@@ -5,6 +5,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -13,10 +14,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteRo
 use sqlx::{ConnectOptions, Connection};
 
 use crate::engine::{Engine, Pending, Transaction, transaction};
+use crate::migrations::{self, migrator};
 use crate::{OpenError, StoreError, database_file, in_time};
 
 /// The tables of this version.
-pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(crate) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| migrator(migrations::SQLITE));
 
 /// Older versions can damage a database when the write-ahead log is reset (fixed in 3.51.3).
 const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
