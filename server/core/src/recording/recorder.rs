@@ -21,6 +21,10 @@ const KEPT_S: u32 = 60;
 /// Most players of a world that is hashed after every tick: a larger one is hashed once a second, since a hash costs as much as its players.
 const HASHED_PLAYERS: usize = 32;
 
+/// Most players of a world that is recorded without being asked for. With 2,000, the inputs of a second and a whole world take several
+/// milliseconds of the tick in which they are written.
+pub const PLAYERS_MAX: usize = 64;
+
 /// A part of a recording.
 #[derive(Debug, Clone)]
 pub struct Block {
@@ -43,6 +47,8 @@ pub enum Recorded {
 /// Records a room.
 pub struct Recorder<G: Game> {
     head: Head,
+    /// With more players nothing is recorded.
+    players_max: usize,
     batch: Batch<G>,
     /// The input and the lag of each player as last written, by player number; `None` if the next tick names them anew.
     held: Vec<Option<(G::Input, u32)>>,
@@ -57,9 +63,10 @@ pub struct Recorder<G: Game> {
 
 impl<G: Game> Recorder<G> {
     #[must_use]
-    pub fn new(head: Head) -> Self {
+    pub fn new(head: Head, players_max: usize) -> Self {
         Recorder {
             head,
+            players_max,
             batch: Batch::default(),
             held: Vec::new(),
             kept: VecDeque::new(),
@@ -81,6 +88,9 @@ impl<G: Game> Recorder<G> {
 
     /// The game is about to be stepped.
     pub fn stepping(&mut self, tick: Tick, inputs: &[PlayerInput<G::Input>]) {
+        if inputs.len() > self.players_max {
+            return self.suspend();
+        }
         let at = self.batch.ticks.len() as u16;
         self.batch.ticks.push(tick);
         for PlayerInput { player, input, view } in inputs {
@@ -149,6 +159,14 @@ impl<G: Game> Recorder<G> {
             self.is_kept = false;
             self.recorded.push(Recorded::Ended(block::write(BlockKind::End, &[])));
         }
+    }
+
+    /// Forgets everything, until a checkpoint begins anew.
+    fn suspend(&mut self) {
+        self.end();
+        self.batch = Batch::default();
+        self.kept.clear();
+        self.checkpoint_at = None;
     }
 
     /// Takes what there is for whoever keeps recordings.

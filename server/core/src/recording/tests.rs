@@ -25,9 +25,9 @@ struct Scene {
 
 impl Scene {
     fn new(seed: u64) -> Scene {
-        let config = RoomConfig { snapshot_every: 2, capacity: 5, seed, mode: ModeId(0) };
+        let config = RoomConfig { snapshot_every: 2, capacity: 4, seed, mode: ModeId(0) };
         let mut room = Room::new(config, &(), MonoTime(0));
-        room.record(RULES, RoomId(3));
+        room.record(RULES, RoomId(3), 4);
         let rng = Rng::with_seed(seed);
         Scene { room, out: RoomOutput::default(), rng, tick: Tick(0), players: Vec::new(), file: Vec::new() }
     }
@@ -216,6 +216,31 @@ fn the_last_minute_holds_the_tick_that_panicked() {
     PANICS.set(false);
     assert!(ticks >= 60 * 30, "{ticks}");
     assert_eq!(replay.tick(), scene.tick, "the last one is the one that panicked");
+}
+
+#[test]
+fn a_room_with_too_many_players_is_recorded_again_once_it_has_fewer() {
+    let mut scene = Scene::new(3);
+    scene.room.record(RULES, RoomId(3), 1);
+    let name = |text| Name::new(text).expect("a fine name");
+    let ann = scene.room.join(name("Ann")).expect("a free seat");
+    let step = |scene: &mut Scene, ticks: u32| {
+        for _ in 0..ticks {
+            scene.tick = scene.tick.after(1);
+            scene.room.step(scene.tick, 0, &mut scene.out, |_| {});
+        }
+    };
+    step(&mut scene, 100);
+    scene.room.begin_recording();
+    scene.room.join(name("Ben")).expect("a free seat");
+    step(&mut scene, 100);
+    assert_eq!(scene.room.last_minute(), None);
+    assert!(matches!(scene.room.take_recorded()[..], [Recorded::Begun(_), .., Recorded::Ended(_)]), "it is whole");
+    scene.room.leave(ann);
+    step(&mut scene, 100);
+    let minute = scene.room.last_minute().expect("it is recorded again");
+    let (ticks, hash, players) = replay(&minute, Tick(0)).expect("it agrees");
+    assert_eq!((ticks, hash, players.len()), (99, scene.room.game().hash(), 1));
 }
 
 #[test]

@@ -10,10 +10,10 @@ use crate::recording::batch::Call;
 use crate::recording::recorder::{Recorded, Recorder};
 
 impl<G: Game> Room<G> {
-    /// Records everything from here on.
-    pub fn record(&mut self, rules: u64, room: RoomId) {
+    /// Records everything from here on, while there are at most `players_max` players.
+    pub fn record(&mut self, rules: u64, room: RoomId, players_max: usize) {
         let (game, mode, tick_hz) = (G::NAME.to_owned(), self.config.mode, G::TICK_HZ);
-        self.recorder = Some(Recorder::new(Head { game, rules, mode, room, tick_hz }));
+        self.recorder = Some(Recorder::new(Head { game, rules, mode, room, tick_hz }, players_max));
     }
 
     /// Begins a recording that somebody keeps, unless one is under way or nothing is recorded.

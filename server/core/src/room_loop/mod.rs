@@ -196,7 +196,7 @@ impl<G: Game> RoomLoop<G> {
         let config: RoomConfig = info.config;
         let mut room = Room::new(config, game.as_ref(), now);
         if let Some(recording) = policy.recording {
-            room.record(recording.rules, info.id);
+            room.record(recording.rules, info.id, recording.players_max());
         }
         RoomLoop {
             info,

@@ -3,11 +3,12 @@
 use broadside_shared::game::Game;
 
 use super::RoomLoop;
+use crate::recording::recorder::PLAYERS_MAX;
 
 /// Length of the recordings of a room without matches, in seconds.
 const PART_S: u32 = 600;
 
-/// What is recorded of a room. The last minute always is, in memory.
+/// What is recorded of a room: the last minute in memory, and what somebody keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordingPolicy {
     /// The rules hash of this build.
@@ -15,10 +16,20 @@ pub struct RecordingPolicy {
     pub keep: KeptRecordings,
 }
 
+impl RecordingPolicy {
+    /// Most players of a room that is recorded.
+    pub(super) fn players_max(self) -> usize {
+        match self.keep {
+            KeptRecordings::Matches => PLAYERS_MAX,
+            KeptRecordings::All => usize::MAX,
+        }
+    }
+}
+
 /// Which recordings are for somebody to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeptRecordings {
-    /// Those of matches, in rooms that have any.
+    /// Those of matches, in rooms that have any. Nothing is recorded while a room has more than [`PLAYERS_MAX`] players.
     Matches,
     /// Those of matches, and in rooms without any everything, in parts.
     All,
