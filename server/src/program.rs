@@ -155,7 +155,10 @@ async fn until_the_end<G: Game>(running: &Running<G>, signals: &mut Signals) -> 
         };
         match action {
             SignalAction::End(name, _) => {
-                tracing::info!(signal = name, "shutting down");
+                match running.app().config.drain_wait {
+                    0 => tracing::info!(signal = name, "shutting down: closing every connection"),
+                    _ => tracing::info!(signal = name, "shutting down: matches in progress end first"),
+                }
                 return 0;
             }
             SignalAction::Reload(name) => {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::{Message, Open, RecordingId, RecordingSink};
 use crate::config::{Config, Record};
@@ -18,6 +18,8 @@ use crate::metrics::Metrics;
 const UNDER_WAY: &str = "part";
 /// Ending of a recording.
 const RECORDING: &str = "bsr";
+/// Shortest time between two last minutes that are kept.
+const MINUTE_EVERY: Duration = Duration::from_secs(10);
 
 /// Where recordings are kept, and how many.
 #[derive(Debug, Clone)]
@@ -70,7 +72,7 @@ pub(crate) fn start(folder: Option<Folder>, metrics: Arc<Metrics>) -> std::io::R
     let (to, from) = mpsc::channel();
     let waiting = Arc::new(AtomicUsize::new(0));
     let sink = RecordingSink(Some(Open { to, waiting: Arc::clone(&waiting) }));
-    let mut writer = Writer { folder, files: BTreeMap::new(), waiting, metrics };
+    let mut writer = Writer { folder, files: BTreeMap::new(), waiting, metrics, minute_at: None };
     writer.finish_old();
     let thread = std::thread::Builder::new().name("recordings".to_owned()).spawn(move || writer.run(&from))?;
     Ok(Recordings { sink, thread: Some(thread) })
@@ -81,6 +83,8 @@ struct Writer {
     files: BTreeMap<RecordingId, File>,
     waiting: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
+    /// When the last minute of a room was kept last.
+    minute_at: Option<Instant>,
 }
 
 impl Writer {
@@ -121,7 +125,12 @@ impl Writer {
         self.waiting.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    fn keep_minute(&self, name: &str, bytes: &[u8]) {
+    fn keep_minute(&mut self, name: &str, bytes: &[u8]) {
+        // A room that fails again and again says the same each time.
+        if self.minute_at.is_some_and(|at| at.elapsed() < MINUTE_EVERY) {
+            return;
+        }
+        self.minute_at = Some(Instant::now());
         let path = self.folder.path.join(name).with_extension(RECORDING);
         if let Err(error) = fs::write(&path, bytes) {
             return self.failed(&error);

@@ -235,6 +235,16 @@ pub(crate) async fn look_until(what: &str, is_wanted: impl Fn() -> bool) {
     .await;
 }
 
+/// The same with a condition that has to be asked for.
+pub(crate) async fn look_until_async(what: &str, is_wanted: impl AsyncFn() -> bool) {
+    within(what, async {
+        while !is_wanted().await {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    })
+    .await;
+}
+
 fn client_config(name: &str) -> ClientConfig {
     let name = Name::new(name).expect("a fine name");
     ClientConfig {
