@@ -56,7 +56,8 @@ impl Measured {
     fn print(&mut self, what: &str) {
         self.took_ms.sort_by(f64::total_cmp);
         let mean = self.took_ms.iter().sum::<f64>() / self.took_ms.len() as f64;
-        let [p50, p99, most] = [0.5, 0.99, 1.0].map(|part| self.took_ms[((self.took_ms.len() - 1) as f64 * part) as usize]);
+        let [p50, p99, most] =
+            [0.5, 0.99, 1.0].map(|part| self.took_ms[((self.took_ms.len() - 1) as f64 * part) as usize]);
         println!("{what:>12}: mean {mean:.3} ms, p50 {p50:.3}, p99 {p99:.3}, longest {most:.3}");
     }
 }

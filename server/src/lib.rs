@@ -186,9 +186,6 @@ impl<G: Game> Running<G> {
         let app = &self.app;
         let wait = Duration::from_secs(app.config.drain_wait.into());
         app.rooms.drain();
-        if wait.is_zero() {
-            return;
-        }
         let mut playing: Vec<_> = app.rooms.all().into_iter().filter(|room| room.status.is_in_match()).collect();
         tracing::info!(
             matches = playing.len(),

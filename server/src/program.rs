@@ -125,7 +125,7 @@ async fn serve<G: Game>(config: Config, game: G::Config, environment: &Environme
     let _ = writeln!(stdout, "listening on {}://{}", running.scheme(), running.address);
     let _ = stdout.flush();
     let code = until_the_end(&running, &mut signals).await;
-    if code == 0 {
+    if code == 0 && running.app().config.drain_wait > 0 {
         tokio::select! {
             () = running.drain() => {}
             part = running.gone() => tracing::error!(part, "draining ends"),

@@ -195,12 +195,14 @@ impl Store {
     }
 }
 
-/// A new id: 48 bits of milliseconds since 1970, then chance, so that ids sort by time (as UUID version 7 does, RFC 9562).
+/// A new id: 48 bits of milliseconds since 1970, 16 bits of microseconds within one, then chance, so that ids sort by time (as those of UUID
+/// version 7 do, RFC 9562).
 #[must_use]
 pub fn new_id(now_us: i64) -> [u8; 16] {
     let mut id = [0; 16];
-    getrandom::fill(&mut id[6..]).expect("the system has random numbers: the server draws some at its start");
+    getrandom::fill(&mut id[8..]).expect("the system has random numbers: the server draws some at its start");
     id[..6].copy_from_slice(&(now_us / 1000).to_be_bytes()[2..]);
+    id[6..8].copy_from_slice(&((now_us % 1000) as u16).to_be_bytes());
     id
 }
 
