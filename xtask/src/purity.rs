@@ -250,7 +250,7 @@ mod tests {
         let text = "[package]\nname = \"x\"\n[dependencies]\nserde.workspace = true\ntokio = { version = \"1\" }\n\
                     [dev-dependencies]\nproptest.workspace = true\n[target.'cfg(unix)'.dependencies]\nlibc = \"0.2\"";
         assert_eq!(found_in("shared/Cargo.toml", text), [(5, "tokio".into()), (9, "libc".into())]);
-        assert_eq!(found_in("server/core/Cargo.toml", "[dependencies]\nserde = \"1\""), [(2, "serde".into())]);
+        assert_eq!(found_in("server/core/Cargo.toml", "[dependencies]\nbytes = \"1\""), [(2, "bytes".into())]);
     }
 
     #[test]
