@@ -103,6 +103,10 @@ impl Step {
     }
 }
 
+/// Builds the programs that tests start: as tests, whose features differ from those of programs alone. `build --bins` would build every
+/// dependency once more, which took seven minutes.
+const PROGRAMS: &str = "test --workspace --no-run";
+
 fn tools() -> Result<()> {
     toolchain::ensure_wasm_target()?;
     toolchain::ensure_components()?;
@@ -114,7 +118,7 @@ fn tools() -> Result<()> {
 /// Runs the tests of the JavaScript client, and those of the example that uses it.
 fn foreign() -> Result<()> {
     let program = toolchain::ensure_node()?;
-    run(&mut cargo("build --workspace --bins"))?;
+    run(&mut cargo(PROGRAMS))?;
     for folder in ["packages/client", "examples/javascript"].map(|folder| root().join(folder)) {
         // Packages are fetched once, and again when their lock file changes.
         let (lock, fetched) = (folder.join("package-lock.json"), folder.join("node_modules/.package-lock.json"));
@@ -133,7 +137,7 @@ fn foreign() -> Result<()> {
 /// Lints the server as `cargo xtask dist` builds it: that code needs the site to compile.
 fn embedded_site() -> Result<()> {
     site::build(&Game::arena())?;
-    run(&mut cargo("clippy --workspace --bins --features broadside-server/embed -- -D warnings"))
+    run(&mut cargo("clippy --workspace --all-targets --features broadside-server/embed -- -D warnings"))
 }
 
 /// Always with `--workspace`, like the steps before: other selections of packages would build the dependencies again.
@@ -142,7 +146,7 @@ fn browser() -> Result<()> {
     let (arena, puck) = (Game::arena(), Game::named("puck")?);
     site::build(&arena)?;
     site::build(&puck)?;
-    run(&mut cargo("build --workspace --bins"))?;
+    run(&mut cargo(PROGRAMS))?;
     // One at a time: each test has a browser and a server of its own, and drawing is done in software.
     let mut tests = cargo("test --workspace --test browser -- --test-threads=1");
     tests.envs([
