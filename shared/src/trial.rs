@@ -18,7 +18,7 @@ const PLAYERS: u16 = 6;
 const RULES_TICKS: u32 = 600;
 
 /// A world whose players hold random inputs, come and go.
-pub struct Trial<G: Game> {
+struct Trial<G: Game> {
     world: G,
     history: History,
     tick: Tick,
@@ -29,8 +29,7 @@ pub struct Trial<G: Game> {
 
 impl<G: Game> Trial<G> {
     /// A world without players.
-    #[must_use]
-    pub fn new(config: &G::Config, mode: ModeId, seed: u64) -> Self {
+    fn new(config: &G::Config, mode: ModeId, seed: u64) -> Self {
         let players = PLAYERS.min(G::MODES.get(usize::from(mode.0)).map_or(PLAYERS, |mode| mode.seats_max));
         Trial {
             world: G::new(config, mode, seed),
@@ -42,7 +41,7 @@ impl<G: Game> Trial<G> {
     }
 
     /// Steps the world.
-    pub fn step(&mut self) {
+    fn step(&mut self) {
         self.tick = self.tick.after(1);
         let mut events = Vec::new();
         for (player, input) in (0..).map(PlayerId).zip(&mut self.inputs) {

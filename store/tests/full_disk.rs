@@ -3,6 +3,8 @@
 //! The test starts this program once more, in a mount namespace with a tmpfs, with [`DISK`] in its environment.
 #![cfg(target_os = "linux")]
 
+mod common;
+
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -11,34 +13,14 @@ use std::time::Duration;
 
 use broadside_store::outbox::{self, Status};
 use broadside_store::period::Season;
-use broadside_store::results::{MatchRecord, Outcome, PlayerRecord, ResultKind};
 use broadside_store::{Location, Store, StoreError};
+
+use common::record;
 
 /// Where the small file system is mounted.
 const DISK: &str = "BROADSIDE_FULL_DISK";
 /// Matches of one player each, before the disk is full and while it is. Those are more than a batch of the journal.
 const MATCHES: [u64; 2] = [100, 2000];
-
-/// Its number is its id.
-fn record(number: u64) -> MatchRecord {
-    let mut id = [0; 16];
-    id[8..].copy_from_slice(&number.to_be_bytes());
-    let player = PlayerRecord {
-        account: None,
-        name: "player".to_owned(),
-        outcome: Outcome::None,
-        score: 1,
-        kills: 0,
-        deaths: 0,
-        shots: 0,
-        hits: 0,
-        streak: 0,
-        played_ms: 1,
-    };
-    let (game, mode) = ("toy".to_owned(), "open".to_owned());
-    let ended_us = 1_795_780_800_000_000 + number as i64;
-    MatchRecord { id, game, mode, kind: ResultKind::Stay, is_rated: false, ended_us, players: vec![player] }
-}
 
 #[test]
 fn results_wait_in_memory_while_the_disk_is_full_and_arrive_once() {

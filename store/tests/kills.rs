@@ -2,6 +2,8 @@
 //!
 //! The process is this program, started by the test with [`DATA`] in its environment.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -10,34 +12,14 @@ use std::time::{Duration, Instant};
 
 use broadside_store::outbox;
 use broadside_store::period::Season;
-use broadside_store::results::{MatchRecord, Outcome, PlayerRecord, ResultKind};
 use broadside_store::{Location, Store};
+
+use common::record;
 
 /// The data folder of the process that is killed.
 const DATA: &str = "BROADSIDE_KILLS_DATA";
 /// How often; for a longer run, a larger number in the environment.
 const KILLS: &str = "BROADSIDE_KILLS";
-
-/// Its number is its id, so that the parent knows it again.
-fn record(number: u64) -> MatchRecord {
-    let mut id = [0; 16];
-    id[8..].copy_from_slice(&number.to_be_bytes());
-    let player = PlayerRecord {
-        account: None,
-        name: "player".to_owned(),
-        outcome: Outcome::None,
-        score: 1,
-        kills: 0,
-        deaths: 0,
-        shots: 0,
-        hits: 0,
-        streak: 0,
-        played_ms: 1,
-    };
-    let (game, mode) = ("toy".to_owned(), "open".to_owned());
-    let ended_us = 1_795_780_800_000_000 + number as i64;
-    MatchRecord { id, game, mode, kind: ResultKind::Stay, is_rated: false, ended_us, players: vec![player] }
-}
 
 /// Writes results as fast as the disk takes them, and prints the number of each that is on disk.
 async fn write_until_killed(data: &Path, first: u64) {

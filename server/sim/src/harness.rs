@@ -3,6 +3,7 @@
 use broadside_core::commands::Hold;
 use broadside_core::room::Room;
 use broadside_core::room_loop::RoomLoop;
+use broadside_server::lobby::directory::Rooms as _;
 use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase, Received};
 use broadside_shared::game::Game;

@@ -57,7 +57,8 @@ pub trait Rooms: Send + Sync {
     /// The seconds until the address may look up again.
     fn by_code(&self, code: RoomCode, address: IpAddr) -> Result<Option<Arc<RoomEntry>>, u64>;
 
-    /// See [`Directory::open_ephemeral`].
+    /// Opens a room that ends when it was not played for [`EMPTY_S`] seconds. A private room is in no list and has a code. `opener` is the
+    /// share of the address that opens it.
     ///
     /// # Errors
     /// When there are as many rooms as `--max-rooms` allows.
@@ -171,23 +172,7 @@ impl<G: Game> Directory<G> {
         })
     }
 
-    /// Opens a room that ends when it was not played for [`EMPTY_S`] seconds. A private room is in no list and has a code. `opener` is the
-    /// share of the address that opens it.
-    ///
-    /// # Errors
-    /// When there are as many rooms as `--max-rooms` allows.
-    pub fn open_ephemeral(
-        &self,
-        mode: ModeId,
-        name: Option<String>,
-        private: bool,
-        opener: Hold,
-    ) -> Result<Arc<RoomHandle<G>>, TooManyRooms> {
-        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        self.open_locked(mode, name, private, opener)
-    }
-
-    /// See [`Directory::open_ephemeral`]; `opening` is locked.
+    /// See [`Rooms::open_ephemeral`]; `opening` is locked.
     fn open_locked(
         &self,
         mode: ModeId,
@@ -386,7 +371,8 @@ impl<G: Game> Rooms for Directory<G> {
         private: bool,
         opener: Hold,
     ) -> Result<Arc<RoomEntry>, TooManyRooms> {
-        self.open_ephemeral(mode, name, private, opener).map(|room| room.entry())
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        self.open_locked(mode, name, private, opener).map(|room| room.entry())
     }
 
     fn quick_play(

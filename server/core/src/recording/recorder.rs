@@ -26,8 +26,7 @@ const HASHED_PLAYERS: usize = 32;
 pub const PLAYERS_MAX: usize = 64;
 
 /// A part of a recording.
-#[derive(Debug, Clone)]
-pub struct Block {
+struct Block {
     kind: BlockKind,
     /// The tick of a checkpoint, and the first one of a batch.
     tick: Tick,
@@ -122,12 +121,14 @@ impl<G: Game> Recorder<G> {
         players: impl Iterator<Item = (PlayerId, &'a Name)> + Clone,
     ) {
         let Some(tick) = self.batch.ticks.last().copied() else { return };
-        if players.clone().nth(HASHED_PLAYERS).is_none() {
-            self.batch.hashes.push(world.hash() as u8);
+        let is_hashed = players.clone().nth(HASHED_PLAYERS).is_none();
+        let is_second = tick.since(self.batch.ticks[0]) + 1 >= G::TICK_HZ;
+        if is_hashed || is_second {
+            let hash = world.hash();
+            self.batch.hashes.extend(is_hashed.then_some(hash as u8));
+            self.batch.hash = is_second.then_some(hash);
         }
-        let first = self.batch.ticks[0];
-        if tick.since(first) + 1 >= G::TICK_HZ {
-            self.batch.hash = Some(world.hash());
+        if is_second {
             self.end_batch();
         }
         if self.checkpoint_at.is_none_or(|at| tick >= at) {
@@ -184,12 +185,6 @@ impl<G: Game> Recorder<G> {
             bytes.extend(block::write(BlockKind::Ticks, &self.batch.encode()));
         }
         Some(bytes)
-    }
-
-    /// Bytes in memory.
-    #[must_use]
-    pub fn kept_bytes(&self) -> usize {
-        self.kept.iter().map(|block| block.bytes.len()).sum()
     }
 
     fn beginning(&self) -> Vec<u8> {

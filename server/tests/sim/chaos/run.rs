@@ -1,5 +1,6 @@
 //! One chaos run: a plan played against the whole server, with a scheduler that draws from the same seed which thread runs next.
 
+use broadside_server::lobby::directory::Rooms as _;
 use broadside_shared::protocol::room::ModeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
