@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use broadside_shared::time::MonoTime;
 
-/// A monotonic clock in microseconds since the server started, from the operating system or from a test.
+/// A monotonic clock in microseconds since the server started, or since the first of those that it goes on from, from the operating system or from a test.
 #[derive(Debug, Clone)]
 pub struct MonoClock {
     source: ClockSource,
@@ -16,6 +16,8 @@ pub struct MonoClock {
 enum ClockSource {
     System {
         started: Instant,
+        /// What it read then.
+        from: MonoTime,
     },
     /// Microseconds, set from outside.
     Manual(Arc<AtomicU64>),
@@ -25,7 +27,13 @@ impl MonoClock {
     /// A clock that reads 0 now.
     #[must_use]
     pub fn start() -> Self {
-        MonoClock { source: ClockSource::System { started: Instant::now() } }
+        MonoClock::start_at(MonoTime(0))
+    }
+
+    /// A clock that reads `now` now: it goes on from that of another process.
+    #[must_use]
+    pub fn start_at(now: MonoTime) -> Self {
+        MonoClock { source: ClockSource::System { started: Instant::now(), from: now } }
     }
 
     /// A clock that reads `us`, in microseconds: for a server in virtual time.
@@ -38,7 +46,7 @@ impl MonoClock {
     #[must_use]
     pub fn now(&self) -> MonoTime {
         match &self.source {
-            ClockSource::System { started } => MonoTime(started.elapsed().as_micros() as u64),
+            ClockSource::System { started, from } => from.plus_us(started.elapsed().as_micros() as u64),
             ClockSource::Manual(us) => MonoTime(us.load(Ordering::Relaxed)),
         }
     }

@@ -84,6 +84,10 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_DRAIN_WAIT", default_value_t = 0, value_name = "SECONDS", value_parser = drain_wait)]
     pub drain_wait: u32,
 
+    /// Whether to keep the state of rooms and sessions on disk, so that play goes on after a crash: off, on, or sync, which survives the loss of power
+    #[arg(long, env = "BROADSIDE_CHECKPOINT", default_value = "on", value_name = "HOW")]
+    pub checkpoint: Checkpoint,
+
     /// What to record into the folder `recordings` of --data: off, matches, or all, which adds open arenas
     #[arg(long, env = "BROADSIDE_RECORD", default_value = "matches", value_name = "WHAT")]
     pub record: Record,
@@ -193,6 +197,17 @@ pub struct Config {
 /// Enough connections for a school class behind one router, or a few households behind one carrier-grade NAT.
 const LIMIT_PER_ADDRESS: usize = 64;
 
+/// How the state of rooms and sessions is kept on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Checkpoint {
+    /// Not at all: a crash ends every match.
+    Off,
+    /// It survives the end of the process.
+    On,
+    /// The same, and every write is forced to the disk: it survives the loss of power.
+    Sync,
+}
+
 /// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -228,6 +243,12 @@ impl Config {
         #[cfg(feature = "oidc")]
         self.check_provider()?;
         self.certificate_source().map(drop)
+    }
+
+    /// The folder of the checkpoints; `None` if none are kept.
+    #[must_use]
+    pub fn checkpoints(&self) -> Option<PathBuf> {
+        self.data.path().filter(|_| self.checkpoint != Checkpoint::Off).map(|data| data.join("checkpoints"))
     }
 
     /// Where the database is.

@@ -13,10 +13,12 @@
 //! | [`inbox`] | queues of values from other threads, and the wake-up of their reader |
 //! | [`limits`] | limits per address |
 //! | [`topics`] | publish and subscribe: encoded once, kept for new subscribers |
+//! | [`checkpoints`] | the state of rooms and sessions on disk |
 //! | [`recordings`] | recordings of rooms, as files, and their replay |
 //! | [`rooms`] | the threads that step the rooms |
 //! | [`lobby`] | directory of rooms, sessions, names, leaderboard |
 //! | [`accounts`](mod@accounts) | who a browser is signed in as, without HTTP |
+//! | [`recovery`] | going on from another server |
 //! | [`app`] | the state that threads and tasks share |
 //! | [`bots`] | the server's own bots |
 //! | [`http`] | assets, API, health, metrics |
@@ -37,6 +39,7 @@ pub mod app;
 pub mod awake;
 pub mod base_path;
 pub mod bots;
+pub mod checkpoints;
 pub mod clock;
 pub(crate) mod commands;
 pub mod config;
@@ -58,6 +61,7 @@ pub mod origin;
 pub(crate) mod problem;
 pub mod program;
 pub mod recordings;
+pub mod recovery;
 pub(crate) mod requester;
 pub mod rooms;
 pub mod secret;
@@ -84,6 +88,7 @@ use broadside_shared::protocol::message::Publication;
 use broadside_shared::protocol::room::ModeId;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::MonoTime;
 use broadside_shared::trial::rules_hash;
 use broadside_store::{OpenError, Store};
 use tokio::net::TcpListener;
@@ -94,6 +99,8 @@ pub use program::run;
 use accounts::Accounts;
 use app::{App, GameInfo, ended};
 use awake::Awake;
+use checkpoints::segment::Head;
+use checkpoints::{Checkpoints, Lasting};
 use clock::MonoClock;
 use config::{Config, Record};
 use first_seen::FirstSeen;
@@ -113,7 +120,7 @@ use operator::{OperatorToken, TokenFile};
 use recordings::{Folder, Recordings};
 use rooms::context::ServerContext;
 use rooms::pool::Pool;
-use rooms::results::ResultSink;
+use rooms::results::{ResultIds, ResultSink};
 use store::{Kept, StoreHealth};
 use topics::Topics;
 use vital::Supervisor;
@@ -141,6 +148,7 @@ pub struct Running<G: Game> {
     lobby: Arc<ServerLobby<G>>,
     kept: Kept,
     recordings: Recordings,
+    checkpoints: Checkpoints,
     /// Removed when the server ends.
     token_file: Option<TokenFile>,
 }
@@ -216,7 +224,7 @@ impl<G: Game> Running<G> {
             inbox.send([ShardCommand::Shutdown]);
         }
         let _ = self.served.await;
-        let (app, threads, recordings) = (self.app, self.threads, self.recordings);
+        let (app, threads, recordings, checkpoints) = (self.app, self.threads, self.recordings, self.checkpoints);
         app.rooms.end_threads();
         let wait = move || {
             for thread in threads {
@@ -225,6 +233,7 @@ impl<G: Game> Running<G> {
             app.rooms.end_rooms();
             // The rooms have ended, so nothing more is recorded.
             recordings.end();
+            checkpoints.end();
         };
         let _ = tokio::task::spawn_blocking(wait).await;
         // The rooms have ended, so no result follows.
@@ -280,11 +289,11 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
     let supervisor = Supervisor::new(ending_seen);
     let (store, kept) = store::open(&config, &supervisor).await?;
     let (operator, token_file) = operator_token(&config, address.port()).map_err(StartError::Operator)?;
-    let Opened { app, lobby, shards, threads, recordings } =
+    let Opened { app, lobby, shards, threads, recordings, checkpoints } =
         open::<G>(config, game, operator, (store, kept.health.clone()), supervisor).map_err(StartError::System)?;
     let loaded = moderation::load(&app.store, &app.lobby, store::now_us()).await;
     loaded.context("cannot read accounts").map_err(StartError::System)?;
-    app.supervisor.spawn("sweep", sweep(Arc::clone(&app)));
+    app.supervisor.spawn("sweep", sweep(Arc::clone(&app), Arc::clone(&lobby)));
     app.supervisor.spawn("reports", moderation::keep_reports(Arc::clone(&app)));
     app.supervisor.spawn("mutes", moderation::keep_mutes(Arc::clone(&app)));
     let websocket = axum::routing::any(net::upgrade::upgrade::<G>).layer(axum::Extension(shards));
@@ -314,6 +323,7 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
         lobby,
         kept,
         recordings,
+        checkpoints,
         token_file,
     })
 }
@@ -343,6 +353,7 @@ struct Opened<G: Game> {
     shards: Arc<Shards<G>>,
     threads: Vec<JoinHandle<()>>,
     recordings: Recordings,
+    checkpoints: Checkpoints,
 }
 
 /// Starts the server behind the listener: the threads of rooms, shards and bots, and the persistent rooms.
@@ -353,10 +364,23 @@ fn open<G: Game>(
     (store, store_health): (Store, StoreHealth),
     supervisor: Supervisor,
 ) -> anyhow::Result<Opened<G>> {
-    let clock = MonoClock::start();
+    let rules = rules_hash::<G>();
+    let predecessor = recovery::find::<G>(&config, rules);
+    let clock = MonoClock::start_at(predecessor.as_ref().map_or(MonoTime(0), |found| found.now));
+    let lasting = match &predecessor {
+        Some(found) => found.lasting,
+        None => Lasting {
+            session_key: draw_key()?,
+            account_key: draw_key()?,
+            result_ids: ResultIds::new(clock.now()),
+        },
+    };
     let metrics = Arc::new(Metrics::new());
     let recordings = recordings::start(Folder::of(&config), Arc::clone(&metrics));
     let recordings = recordings.context("cannot keep recordings in --data")?;
+    let head = Head { game: G::NAME.to_owned(), rules, lasting };
+    let checkpoints = checkpoints::start(&config, head, Arc::clone(&metrics));
+    let checkpoints = checkpoints.context("cannot keep checkpoints in --data; --checkpoint off does without")?;
     metrics.watch(store_health.clone());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let count = config.shards.unwrap_or_else(cores);
@@ -367,7 +391,7 @@ fn open<G: Game>(
     let wakeups = pollers.iter().map(Poller::wakeup).chain(&bots);
     let inboxes: Arc<[Inbox<ShardCommand>]> = wakeups.map(|wakeup| Inbox::new(Arc::clone(wakeup))).collect();
     let shards = Arc::new(Shards::new(pollers.iter().map(|poller| Inbox::new(Arc::clone(poller.wakeup())))));
-    let (sessions, account_tokens) = (Sessions::new(draw_key()?), AccountTokens::new(draw_key()?));
+    let (sessions, account_tokens) = (Sessions::new(lasting.session_key), AccountTokens::new(lasting.account_key));
     let pool = Arc::new(Pool::new(clock.clone()));
     let mut threads = pool
         .start(cores().max(2) * ROOM_THREADS_PER_CORE, &supervisor)
@@ -381,9 +405,11 @@ fn open<G: Game>(
         metrics: Arc::clone(&metrics),
         shards: inboxes,
         topics: Arc::new(Topics::new()),
-        results: ResultSink::outbox::<G>(store_health.outbox().clone()),
-        recording: recording_policy::<G>(&config),
+        results: ResultSink::outbox::<G>(store_health.outbox().clone(), lasting.result_ids),
+        recording: recording_policy(&config, rules),
         recordings: recordings.sink(),
+        checkpoints: checkpoints.sink(),
+        result_ids: lasting.result_ids,
         grace_s: config.grace,
         room_life_s: config.room_life,
     };
@@ -410,11 +436,15 @@ fn open<G: Game>(
         connections: AtomicUsize::new(0),
         connections_max,
     });
+    if let Some(predecessor) = predecessor {
+        let restored = predecessor.restore(&lobby, pollers.len());
+        tracing::info!(rooms = restored.rooms, seats = restored.seats, "rooms and seats are back");
+    }
     let started =
         start_shards(&app, &lobby, &shards, pollers, bots).context("cannot start the threads of the shards")?;
     threads.extend(started);
     open_persistent_rooms(&lobby.directory, app.config.rooms);
-    Ok(Opened { app, lobby, shards, threads, recordings })
+    Ok(Opened { app, lobby, shards, threads, recordings, checkpoints })
 }
 
 /// Starts the threads of the shards, and that of the server's own bots.
@@ -447,21 +477,24 @@ fn common_config<G: Game>(config: &Config) -> RoomConfig {
 }
 
 /// What is recorded of every room.
-fn recording_policy<G: Game>(config: &Config) -> Option<RecordingPolicy> {
+fn recording_policy(config: &Config, rules: u64) -> Option<RecordingPolicy> {
     let keep = match config.record {
         Record::Off => return None,
         Record::Matches => KeptRecordings::Matches,
         Record::All => KeptRecordings::All,
     };
     config.data.path()?;
-    Some(RecordingPolicy { rules: rules_hash::<G>(), keep })
+    Some(RecordingPolicy { rules, keep })
 }
 
 fn open_persistent_rooms<G: Game>(directory: &Directory<G>, rooms: u16) {
     for index in 1..=rooms {
         let mode = mode_name::<G>(ModeId(0));
         let name = if rooms == 1 { mode.to_owned() } else { format!("{mode} {index}") };
-        directory.open_persistent(&name);
+        // It may have been given back.
+        if !directory.all().iter().any(|room| !room.is_ephemeral && room.name == name) {
+            directory.open_persistent(&name);
+        }
     }
 }
 
@@ -494,8 +527,8 @@ async fn bind(host: IpAddr, port: u16, flag: &str) -> anyhow::Result<(TcpListene
     Ok((listener, address))
 }
 
-/// Once a second: removes ended rooms, assembles the leaderboard, drops unused rate limits.
-async fn sweep(app: Arc<App>) {
+/// Once a second: removes ended rooms, assembles the leaderboard, drops unused rate limits, and leaves a checkpoint of sessions and topics.
+async fn sweep<G: Game>(app: Arc<App>, lobby: Arc<ServerLobby<G>>) {
     let mut ending = app.ending.clone();
     let mut every = tokio::time::interval(Duration::from_secs(1));
     let mut awake = Awake::new(app.lobby.context.clock.now(), 2_000_000);
@@ -509,5 +542,8 @@ async fn sweep(app: Arc<App>) {
         app.befriending.forget(now);
         app.requests.forget(now);
         app.accounts.sweep();
+        if app.lobby.context.checkpoints.is_open() {
+            app.lobby.context.checkpoints.lobby(recovery::save_lobby(&lobby));
+        }
     }
 }

@@ -10,6 +10,7 @@ use broadside_shared::protocol::message::{Publication, ServerMsg};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
+use serde::{Deserialize, Serialize};
 
 use broadside_core::commands::{KeptMessages, SenderId, TopicMessage};
 use broadside_core::messages::EncodedMessage;
@@ -24,18 +25,52 @@ pub struct Topics {
 }
 
 /// The last value of a topic.
+#[derive(Clone, Serialize, Deserialize)]
 struct Last {
     number: u64,
     message: EncodedMessage,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
 struct ChatMessage {
     number: u64,
     from: SenderId,
     message: EncodedMessage,
 }
 
+/// What topics keep, as it was.
+#[derive(Default, Serialize, Deserialize)]
+pub struct SavedTopics {
+    last: Vec<(Topic, Last)>,
+    chats: Vec<(Topic, VecDeque<ChatMessage>)>,
+    published: u64,
+}
+
 impl Topics {
+    /// What is kept now.
+    #[must_use]
+    pub fn save(&self) -> SavedTopics {
+        let (mut saved, last) = (SavedTopics::default(), self.last.iter());
+        saved.last = last.map(|entry| (*entry.key(), entry.value().clone())).collect();
+        saved.chats = self.chats.iter().map(|entry| (*entry.key(), entry.value().clone())).collect();
+        // Read last, so that no message above has a higher number.
+        saved.published = self.published.load(Ordering::Relaxed);
+        saved
+    }
+
+    /// Keeps what was kept before.
+    pub fn restore(&self, saved: SavedTopics) {
+        saved.last.into_iter().for_each(|(topic, last)| drop(self.last.insert(topic, last)));
+        saved.chats.into_iter().for_each(|(topic, chat)| drop(self.chats.insert(topic, chat)));
+        self.published.fetch_max(saved.published, Ordering::Relaxed);
+    }
+
+    /// The number of the newest message so far.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
     #[must_use]
     pub fn new() -> Self {
         Topics::default()

@@ -13,6 +13,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick};
+use serde::{Deserialize, Serialize};
 
 use crate::messages::EncodedMessage;
 use crate::room::{RoomConfig, RoomOutput};
@@ -41,6 +42,11 @@ pub struct ConnectionId {
     pub serial: u64,
 }
 
+impl ConnectionId {
+    /// No connection has this id.
+    pub const NONE: ConnectionId = ConnectionId { shard: 0, key: usize::MAX, serial: u64::MAX };
+}
+
 /// What a shard knows of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoomInfo {
@@ -67,7 +73,7 @@ impl RoomInfo {
 }
 
 /// A seat given to a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeatAssignment {
     pub player: PlayerId,
     /// When tick 0 of the room was due. A restarted room has another one, so that commands for the seats of the failed room do not
@@ -178,6 +184,8 @@ pub enum ShardCommand {
     RoomOpened(RoomInfo, Vec<RoomUpdate>),
     /// The room gave the connection a seat.
     Seated(ConnectionId, RoomId, SeatAssignment),
+    /// The room has restored this seat of a session, which has no connection.
+    SeatRestored(RoomId, SessionId, SeatAssignment),
     /// The request waits in the join queue at this position, 1 being the next.
     Queued(ConnectionId, RoomId, u32),
     Refused(ConnectionId, RoomId, CloseCode),

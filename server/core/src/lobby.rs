@@ -20,7 +20,7 @@ use crate::commands::{
     SenderId, SessionId,
 };
 use crate::messages::EncodedMessage;
-use crate::subscriptions::ParkedSession;
+use crate::subscriptions::{ParkedSession, Subscriptions};
 
 /// Sessions, directory and topics, as a shard uses them.
 pub trait Lobby<G: Game> {
@@ -56,6 +56,8 @@ pub trait Lobby<G: Game> {
     fn detach(&self, session: SessionId, connection: ConnectionId);
     /// Keeps the session's subscriptions and messages until its next connection.
     fn park(&self, session: SessionId, parked: ParkedSession);
+    /// Keeps a copy of the subscriptions of a session that has a connection, for the server that goes on after this one.
+    fn keep_subscriptions(&self, session: SessionId, subscriptions: &Subscriptions);
     /// Takes what [`Lobby::park`] kept.
     fn unpark(&self, session: SessionId) -> ParkedSession;
     /// Sets or clears the session's seat.

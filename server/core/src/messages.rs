@@ -7,12 +7,26 @@ use broadside_shared::protocol::codec;
 use broadside_shared::protocol::limits::{MESSAGES_BYTES_MAX, MESSAGES_WAITING_MAX};
 use broadside_shared::protocol::message::{RoomUpdate, ServerMsg, ServerNotice};
 use broadside_shared::protocol::topic::Topic;
+use serde::{Deserialize, Serialize};
 
 /// A message encoded once for all its recipients, both as an update in a snapshot and as a control frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<u8>", into = "Vec<u8>")]
 pub struct EncodedMessage {
     /// The update. A control frame is its kind and the message, which is the update without its variant.
     update: Arc<[u8]>,
+}
+
+impl From<Vec<u8>> for EncodedMessage {
+    fn from(update: Vec<u8>) -> Self {
+        EncodedMessage { update: update.into() }
+    }
+}
+
+impl From<EncodedMessage> for Vec<u8> {
+    fn from(message: EncodedMessage) -> Self {
+        message.update.to_vec()
+    }
 }
 
 impl EncodedMessage {
@@ -38,7 +52,7 @@ impl EncodedMessage {
 
 /// Messages for one session that wait for its next snapshots or its next connection, at most [`MESSAGES_WAITING_MAX`]. Beyond that the
 /// oldest are dropped, and a notice with their number precedes the rest.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct MessageQueue {
     /// With the topic in which it was published, unless it was sent to this session alone.
     queued: VecDeque<(EncodedMessage, Option<Topic>)>,

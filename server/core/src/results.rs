@@ -3,19 +3,34 @@
 //! They are made from the game's state alone, so that nothing a client sends ends in one.
 
 use broadside_shared::game::PlayerTotals;
-use broadside_shared::ids::{AccountId, RoomId};
+use broadside_shared::ids::{AccountId, PlayerId, RoomId};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::ModeId;
+use broadside_shared::time::MonoTime;
+use serde::{Deserialize, Serialize};
 
 /// The result of a match, or of one player's stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomResult {
-    pub room: RoomId,
+    pub key: ResultKey,
     pub mode: ModeId,
     pub kind: ResultKind,
     /// The people who played, in the order in which they left and then by seat; not the server's own bots. Never empty, and with each
     /// account once.
     pub players: Vec<PlayerResult>,
+}
+
+/// What a result is known by: no other of the server has the same, and a room that goes on from an earlier state leaves the same result
+/// under the same key once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ResultKey {
+    pub room: RoomId,
+    /// When tick 0 of the room was due.
+    pub tick_zero: MonoTime,
+    /// Of a stay the tick before its first one, of a match the number of ticks stepped before.
+    pub since: u32,
+    /// Whose stay it is; `None` for a match.
+    pub player: Option<PlayerId>,
 }
 
 /// What a result is of.
@@ -28,7 +43,7 @@ pub enum ResultKind {
 }
 
 /// One player's part of a result.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlayerResult {
     /// `None` for a player without an account.
     pub account: Option<AccountId>,
@@ -43,7 +58,7 @@ pub struct PlayerResult {
 }
 
 /// How a match ended for a player.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum MatchOutcome {
     Won,
     /// Also for a player who left before the end.

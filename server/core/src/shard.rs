@@ -158,6 +158,11 @@ impl<G: Game> ShardCore<G> {
             ShardCommand::RoomOpened(room, updates) => {
                 self.fanouts.insert(room.id, RoomFanout::new(room, &updates));
             }
+            ShardCommand::SeatRestored(room, session, seat) => {
+                if let Some(fanout) = self.fanouts.get_mut(&room) {
+                    fanout.restore_seat(seat, session);
+                }
+            }
             ShardCommand::Seated(connection, room, seat) => self.seat(now, connection, room, seat, lobby),
             ShardCommand::Queued(id, room, position) => {
                 if self.find(id).is_some_and(|connection| connection.is_queued_for(room)) {

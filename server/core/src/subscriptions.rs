@@ -7,12 +7,13 @@ use broadside_shared::protocol::limits::{MUTED_MAX, SUBSCRIPTIONS_MAX};
 use broadside_shared::protocol::message::Refusal;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::topic::Topic;
+use serde::{Deserialize, Serialize};
 
 use crate::commands::{SenderId, TopicMessage};
 use crate::messages::MessageQueue;
 
 /// Subscriptions and mutes of one session.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Subscriptions {
     /// With the number up to which each topic was received: those messages may still be on their way once more.
     topics: Vec<(Topic, u64)>,
@@ -69,6 +70,13 @@ impl Subscriptions {
         }
     }
 
+    /// Records that everything was delivered that is kept of the topics, as `newest` numbers it.
+    pub fn mark_all_received(&mut self, newest: impl Fn(Topic) -> u64) {
+        for (topic, received) in &mut self.topics {
+            *received = newest(*topic).max(*received);
+        }
+    }
+
     /// Whether the sender is not muted. The server cannot be muted.
     #[must_use]
     pub fn accepts_from(&self, from: Option<SenderId>) -> bool {
@@ -102,7 +110,7 @@ impl Subscriptions {
 }
 
 /// The state of a session that has a seat but no connection.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ParkedSession {
     pub subscriptions: Subscriptions,
     /// Messages that wait for its next connection.

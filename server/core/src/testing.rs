@@ -23,7 +23,7 @@ use crate::commands::{
 use crate::lobby::{AccountAdmission, AddressShare, Join, Lobby, PlayerReport, SeatLimits};
 use crate::messages::EncodedMessage;
 use crate::room::RoomConfig;
-use crate::subscriptions::ParkedSession;
+use crate::subscriptions::{ParkedSession, Subscriptions};
 
 pub(crate) fn name(text: &str) -> Name {
     Name::new(text).expect("a valid name")
@@ -244,6 +244,8 @@ impl Lobby<Toy> for TestLobby {
     fn park(&self, session: SessionId, parked: ParkedSession) {
         self.with(session, |found| found.parked = parked);
     }
+
+    fn keep_subscriptions(&self, _: SessionId, _: &Subscriptions) {}
 
     fn unpark(&self, session: SessionId) -> ParkedSession {
         self.with(session, |found| std::mem::take(&mut found.parked)).unwrap_or_default()

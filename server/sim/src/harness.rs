@@ -3,6 +3,7 @@
 use broadside_core::commands::Hold;
 use broadside_core::room::Room;
 use broadside_core::room_loop::RoomLoop;
+use broadside_server::checkpoints::segment::Segment;
 use broadside_server::lobby::directory::Rooms as _;
 use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase, Received};
@@ -59,6 +60,7 @@ impl Host {
 pub struct Sim<G: Game> {
     pub now: MonoTime,
     pub clients: Vec<SimClient<G>>,
+    setup: Setup,
     server: SimServer<G>,
     room: RoomId,
     seed: u64,
@@ -103,7 +105,7 @@ impl<G: Game<Config: Default>> Sim<G> {
         };
         let server = SimServer::new(&setup);
         let opened = server.lobby.directory.open_ephemeral(mode, None, false, Hold::default()).expect("the first room");
-        Sim { now: MonoTime(0), clients: Vec::new(), server, room: opened.id(), seed }
+        Sim { now: MonoTime(0), clients: Vec::new(), setup, server, room: opened.id(), seed }
     }
 
     pub fn room_loop(&self) -> &RoomLoop<G> {
@@ -189,6 +191,12 @@ impl<G: Game<Config: Default>> Sim<G> {
     /// Makes a client leave.
     pub fn drop_client(&mut self, index: usize) {
         self.server.inject(self.clients[index].link, &codec::encode_client(&ClientMsg::Leave));
+    }
+
+    /// The server is gone, and with it every socket; after `away_us` microseconds another one goes on from what it had saved.
+    pub fn crash(&mut self, saved: Segment, away_us: u64) {
+        self.now = self.now.plus_us(away_us);
+        self.server = self.server.go_on(&self.setup, saved, self.now);
     }
 
     /// Cuts a client's link: nothing moves either way.

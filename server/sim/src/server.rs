@@ -15,6 +15,8 @@ use broadside_core::results::RoomResult;
 use broadside_core::room::RoomConfig;
 use broadside_core::room_loop::RoomLoop;
 use broadside_core::shard::ShardCore;
+use broadside_server::checkpoints::segment::{Head, Segment};
+use broadside_server::checkpoints::{CheckpointSink, Lasting};
 use broadside_server::clock::MonoClock;
 use broadside_server::inbox::{Inbox, Wakeup};
 use broadside_server::limits::holds::{AddressLimits, Caps};
@@ -24,9 +26,10 @@ use broadside_server::lobby::sessions::Sessions;
 use broadside_server::lobby::{LobbyState, ServerLobby};
 use broadside_server::metrics::Metrics;
 use broadside_server::recordings::RecordingSink;
+use broadside_server::recovery::{self, Predecessor};
 use broadside_server::rooms::context::ServerContext;
 use broadside_server::rooms::pool::Pool;
-use broadside_server::rooms::results::ResultSink;
+use broadside_server::rooms::results::{ResultIds, ResultSink};
 use broadside_server::rooms::runner::{Next, RoomRunner};
 use broadside_server::topics::Topics;
 use broadside_shared::game::Game;
@@ -41,6 +44,8 @@ use broadside_shared::time::MonoTime;
 const SERVER_AHEAD_US: u64 = 3_600_000_000;
 /// Time from a close until the socket is lost, in microseconds.
 const CLOSING_US: u64 = 50_000;
+const SESSION_KEY: [u8; 32] = [7; 32];
+const ACCOUNT_KEY: [u8; 32] = [8; 32];
 
 /// The server's time at a time of the clients' clock.
 pub fn server_time(now: MonoTime) -> MonoTime {
@@ -143,6 +148,8 @@ impl<G: Game> SimServer<G> {
             results: sink,
             recording: None,
             recordings: RecordingSink::default(),
+            checkpoints: CheckpointSink::default(),
+            result_ids: ResultIds::new(MonoTime(0)),
             grace_s: setup.grace_s,
             room_life_s: setup.room_life_s,
         };
@@ -154,7 +161,7 @@ impl<G: Game> SimServer<G> {
         };
         let directory =
             Directory::new(context.clone(), Arc::new(Pool::new(clock)), Arc::default(), common, setup.max_rooms);
-        let state = Arc::new(LobbyState::new(context, Sessions::new([7; 32]), AccountTokens::new([8; 32])));
+        let state = Arc::new(LobbyState::new(context, Sessions::new(SESSION_KEY), AccountTokens::new(ACCOUNT_KEY)));
         let shard = |index| SimShard {
             core: ShardCore::new(index),
             keys: BTreeMap::new(),
@@ -173,6 +180,40 @@ impl<G: Game> SimServer<G> {
             skipped: 0,
             taps: None,
         }
+    }
+
+    /// The state of the server between two turns of its threads, from which another one can go on.
+    pub fn save(&self) -> Segment {
+        let lasting = Lasting {
+            session_key: SESSION_KEY,
+            account_key: ACCOUNT_KEY,
+            result_ids: self.lobby.context.result_ids,
+        };
+        Segment {
+            head: Head { game: G::NAME.to_owned(), rules: 0, lasting },
+            lobby: recovery::save_lobby(&self.lobby),
+            rooms: self.rooms.iter().map(|(_, room)| (room.room().info().id, room.save())).collect(),
+            is_torn: false,
+        }
+    }
+
+    /// A server that goes on from what this one saved, at a time of the clients' clock. Every link is lost. Rooms that slept are gone, but
+    /// for persistent ones, which are new.
+    ///
+    /// # Panics
+    /// If the state cannot be read.
+    pub fn go_on(&self, setup: &Setup, saved: Segment, now: MonoTime) -> Self {
+        let mut next = SimServer::new(setup);
+        (next.opened, next.skipped) = (self.opened, self.skipped);
+        next.set_time(now);
+        let predecessor = Predecessor::<G>::read(saved).expect("what was saved can be read");
+        predecessor.restore(&next.lobby, setup.shards);
+        for room in self.lobby.directory.all().iter().filter(|room| !room.is_ephemeral) {
+            if next.lobby.directory.get(room.id()).is_none() {
+                next.lobby.directory.open_persistent(&room.name);
+            }
+        }
+        next
     }
 
     /// A token of this account, valid from now on.

@@ -15,7 +15,9 @@ use broadside_core::admission::matching::{self, Fill};
 use broadside_core::admission::reservations::RESERVED_MAX;
 use broadside_core::commands::{Hold, JoinMethod, RoomCommand, SeatLocation};
 use broadside_core::room::{RoomConfig, mode_name, seats_max};
+use broadside_core::room_loop::SavedRoom;
 
+use crate::checkpoints::SavedEntry;
 use crate::limits::holds::TooMuch;
 use crate::limits::rates::{AddressRates, Rate};
 use crate::metrics::labels::AddressLimit;
@@ -203,6 +205,30 @@ impl<G: Game> Directory<G> {
         self.rooms.insert(id, Arc::clone(&room));
         self.context.metrics.rooms.inc();
         room
+    }
+
+    /// Adds a room that goes on from a saved one. The first `sockets` of the shards have clients.
+    pub fn restore(&self, entry: SavedEntry, saved: (SavedRoom, G), sockets: usize) {
+        let SavedEntry { id, name, config, code, is_ephemeral } = entry;
+        let spec = RoomSpec { name, config, code, is_ephemeral, opener: Hold::default() };
+        let room = RoomHandle::restore(id, spec, saved, sockets, &self.game, &self.context, &self.pool);
+        self.rooms.insert(id, Arc::new(room));
+        self.context.metrics.rooms.inc();
+        if let Some(code) = code {
+            self.by_code.insert(code, id);
+        }
+        self.next.fetch_max(id.0 + 1, Ordering::Relaxed);
+    }
+
+    /// The number that the next room gets.
+    #[must_use]
+    pub fn next_id(&self) -> u32 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// Gives the next rooms numbers from this one on.
+    pub fn skip_to(&self, id: u32) {
+        self.next.fetch_max(id, Ordering::Relaxed);
     }
 
     fn config(&self, mode: ModeId, id: RoomId) -> RoomConfig {

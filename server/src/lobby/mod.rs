@@ -33,7 +33,7 @@ use broadside_core::commands::{
 };
 use broadside_core::lobby::{AccountAdmission, Join, Lobby, PlayerReport};
 use broadside_core::messages::EncodedMessage;
-use broadside_core::subscriptions::ParkedSession;
+use broadside_core::subscriptions::{ParkedSession, Subscriptions};
 use broadside_shared::game::Game;
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::{CloseCode, Retry};
@@ -270,6 +270,10 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
 
     fn park(&self, session: SessionId, parked: ParkedSession) {
         self.sessions.park(session, parked);
+    }
+
+    fn keep_subscriptions(&self, session: SessionId, subscriptions: &Subscriptions) {
+        self.sessions.keep_subscriptions(session, subscriptions);
     }
 
     fn unpark(&self, session: SessionId) -> ParkedSession {

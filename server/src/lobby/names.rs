@@ -83,6 +83,11 @@ impl FitName {
         FitName { name, of_bot: true }
     }
 
+    /// A name that was given out before.
+    pub(crate) fn given(name: Name) -> FitName {
+        FitName { name, of_bot: false }
+    }
+
     /// The name for players whose chosen name is not allowed.
     ///
     /// # Panics

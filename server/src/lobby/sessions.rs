@@ -1,7 +1,7 @@
 //! Sessions by number, and by the names under which players find each other.
 //!
 //! A session outlives its connection as long as it has a seat. Its token is its number and a signature, so that it cannot be forged; the
-//! key is drawn when the server starts, so that a token of an earlier run is unknown.
+//! key is drawn when the server starts, so that a token of an earlier run is unknown, unless this one goes on from it after a crash.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,11 +12,12 @@ use broadside_shared::protocol::token::Token;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use broadside_core::commands::{AccountId, ConnectionId, SeatAssignment, SeatLocation, SenderId, SessionId};
 use broadside_core::messages::EncodedMessage;
-use broadside_core::subscriptions::ParkedSession;
+use broadside_core::subscriptions::{ParkedSession, Subscriptions};
 
 use super::names::{FitName, Looks};
 use super::reserved_names::ReservedNames;
@@ -30,6 +31,15 @@ struct Session {
     seat: Option<SeatLocation>,
     /// Its subscriptions and messages while it has no connection.
     parked: ParkedSession,
+}
+
+/// A session as it was, but for its seat, which its room knows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SavedSession {
+    pub id: SessionId,
+    /// Whether it had a connection: then it had received what was published.
+    pub is_connected: bool,
+    pub parked: ParkedSession,
 }
 
 /// A session as of now.
@@ -70,6 +80,33 @@ impl Sessions {
         }
     }
 
+    /// The sessions that have a seat.
+    #[must_use]
+    pub fn save(&self) -> Vec<SavedSession> {
+        let saved = |id, found: &Session| SavedSession {
+            id,
+            is_connected: found.connection.is_some(),
+            parked: found.parked.clone(),
+        };
+        let seated = self.by_id.iter().filter(|entry| entry.seat.is_some());
+        seated.map(|entry| saved(*entry.key(), entry.value())).collect()
+    }
+
+    /// Gives back a session that has no connection yet, with its name if no other one has it.
+    pub fn restore(
+        &self,
+        id: SessionId,
+        name: &Name,
+        account: Option<AccountId>,
+        seat: SeatLocation,
+        parked: ParkedSession,
+    ) {
+        self.by_id.insert(id, Session { name: None, account: None, connection: None, seat: Some(seat), parked });
+        account.into_iter().for_each(|account| self.set_account(id, account));
+        // As it was given: it passed the rules then.
+        self.set_name(id, &FitName::given(name.clone()));
+    }
+
     /// Opens a session over this connection. Its number is random, so that it does not reveal how many sessions there are.
     pub fn open(&self, connection: ConnectionId) -> Token {
         loop {
@@ -104,10 +141,21 @@ impl Sessions {
         }
     }
 
-    /// Takes what [`Sessions::park`] kept.
+    /// Keeps a copy of the subscriptions of a session that has a connection.
+    pub fn keep_subscriptions(&self, session: SessionId, subscriptions: &Subscriptions) {
+        if let Some(mut found) = self.by_id.get_mut(&session) {
+            found.parked.subscriptions = subscriptions.clone();
+        }
+    }
+
+    /// Takes the messages that [`Sessions::park`] kept, and gives the subscriptions.
     #[must_use]
     pub fn unpark(&self, session: SessionId) -> ParkedSession {
-        self.by_id.get_mut(&session).map(|mut found| std::mem::take(&mut found.parked)).unwrap_or_default()
+        let taken = self.by_id.get_mut(&session).map(|mut found| {
+            let messages = std::mem::take(&mut found.parked.messages);
+            ParkedSession { subscriptions: found.parked.subscriptions.clone(), messages }
+        });
+        taken.unwrap_or_default()
     }
 
     /// Queues a message for a session without a connection, unless the session mutes the sender. Returns false if it has a connection.

@@ -86,6 +86,10 @@ pub struct Metrics {
     pub recordings_kept: Counter,
     /// Recordings that ended early or were lost because the disk failed.
     pub recordings_failed: Counter,
+    /// Bytes of checkpoints written.
+    pub checkpoint_bytes: Counter,
+    /// Writes of checkpoints that failed.
+    pub checkpoints_failed: Counter,
     /// Reports of players that were lost because too many waited. They are in the log.
     pub reports_dropped: Counter,
     /// WebSockets that ended, by close code; use [`Metrics::closed`] and [`Metrics::torn`].
@@ -166,6 +170,8 @@ impl Metrics {
             results_lost: Counter::default(),
             recordings_kept: Counter::default(),
             recordings_failed: Counter::default(),
+            checkpoint_bytes: Counter::default(),
+            checkpoints_failed: Counter::default(),
             reports_dropped: Counter::default(),
             closes: Family::default(),
             origin_refusals: Counter::default(),
@@ -261,6 +267,8 @@ impl Metrics {
         add(to, "results_lost", "Players' results lost because their room failed", &self.results_lost);
         add(to, "recordings_kept", "Recordings written", &self.recordings_kept);
         add(to, "recordings_failed", "Recordings cut off or lost because the disk failed", &self.recordings_failed);
+        add(to, "checkpoint_bytes", "Bytes of checkpoints written", &self.checkpoint_bytes);
+        add(to, "checkpoints_failed", "Writes of checkpoints that failed", &self.checkpoints_failed);
         add(to, "reports_dropped", "Reports of players dropped because too many waited", &self.reports_dropped);
         add(to, "closes", "Ended WebSockets, by close code; 1006 is a lost connection", &self.closes);
         add(

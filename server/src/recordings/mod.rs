@@ -15,15 +15,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 
-use broadside_store::new_id;
-
-use crate::store::now_us;
 pub(crate) use writer::{Folder, Recordings, start};
 
 /// Most bytes that wait for the disk.
 const WAITING_MAX: usize = 64 * 1024 * 1024;
 
-/// A recording, and the match that it is of.
+/// A recording, and the match that it is of: it has the id of the match's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecordingId(pub [u8; 16]);
 
@@ -65,11 +62,10 @@ impl fmt::Debug for RecordingSink {
 }
 
 impl RecordingSink {
-    /// Begins a file; `None` if nothing is recorded.
+    /// Begins a file with this id; false if nothing is recorded.
     #[must_use]
-    pub fn begin(&self, bytes: Vec<u8>) -> Option<RecordingId> {
-        let id = RecordingId(new_id(now_us()));
-        self.send(bytes.len(), Message::Begin(id, bytes)).then_some(id)
+    pub fn begin(&self, id: RecordingId, bytes: Vec<u8>) -> bool {
+        self.send(bytes.len(), Message::Begin(id, bytes))
     }
 
     /// Continues it. False if too much waits for the disk: the file ends here.

@@ -247,10 +247,11 @@ mod tests {
         };
         let recordings = start(Some(folder.clone()), Arc::new(Metrics::new())).expect("it starts");
         let sink = recordings.sink();
-        let whole = sink.begin(vec![1; 10]).expect("begun");
+        let [whole, killed, newer] = [1, 2, 3].map(|number| RecordingId([number; 16]));
+        assert!(sink.begin(whole, vec![1; 10]));
         assert!(sink.more(whole, Arc::new([2; 5])));
         sink.end(whole, vec![3]);
-        let killed = sink.begin(vec![4; 6]).expect("begun");
+        assert!(sink.begin(killed, vec![4; 6]));
         // As a server that ends does with recordings under way.
         recordings.end();
         let file = |id: RecordingId| path.join(format!("{id}.{RECORDING}"));
@@ -262,7 +263,7 @@ mod tests {
         fs::rename(file(killed), file(killed).with_extension(UNDER_WAY)).expect("it is there");
         let recordings = start(Some(folder), Arc::new(Metrics::new())).expect("it starts");
         assert_eq!(names(), both);
-        let newer = recordings.sink().begin(vec![5; 20]).expect("begun");
+        assert!(recordings.sink().begin(newer, vec![5; 20]));
         recordings.sink().cut(newer);
         recordings.end();
         assert_eq!(names(), [format!("{newer}.bsr")], "more than 25 bytes are too many");

@@ -10,7 +10,8 @@ use broadside_shared::protocol::message::Publication;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
-use super::results::ResultSink;
+use super::results::{ResultIds, ResultSink};
+use crate::checkpoints::CheckpointSink;
 use crate::clock::MonoClock;
 use crate::inbox::Inbox;
 use crate::limits::counted_as;
@@ -35,6 +36,10 @@ pub struct ServerContext {
     pub recording: Option<RecordingPolicy>,
     /// Where rooms leave recordings.
     pub recordings: RecordingSink,
+    /// Where rooms leave their state, for the server that goes on after a crash.
+    pub checkpoints: CheckpointSink,
+    /// How results are numbered.
+    pub result_ids: ResultIds,
     /// Seconds for which the seat of a lost connection is kept.
     pub grace_s: u32,
     /// Seconds after which an ephemeral room ends, even with players in it.

@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 
 use broadside_core::commands::{Hold, RoomCommand, RoomInfo};
 use broadside_core::room::RoomConfig;
-use broadside_core::room_loop::{Policy, RoomLoop};
+use broadside_core::room_loop::{Policy, RoomLoop, SavedRoom};
 use broadside_shared::game::Game;
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::room::RoomCode;
+use broadside_shared::time::MonoTime;
 
 use super::context::ServerContext;
 use super::mailbox::{Mailbox, RoomOver};
@@ -71,6 +72,21 @@ pub struct RoomSpec {
     pub opener: Hold,
 }
 
+impl RoomSpec {
+    fn info(&self, id: RoomId) -> RoomInfo {
+        RoomInfo { id, config: self.config, is_private: self.code.is_some() }
+    }
+
+    fn policy(&self, context: &ServerContext, now: MonoTime) -> Policy {
+        Policy {
+            seats_per_address: seats_per_address(self.is_ephemeral, self.config.capacity),
+            grace_s: context.grace_s,
+            ends_at: self.is_ephemeral.then(|| now.plus_us(u64::from(context.room_life_s) * 1_000_000)),
+            recording: context.recording,
+        }
+    }
+}
+
 impl<G: Game> RoomHandle<G> {
     /// Opens a room and adds it to the pool.
     #[must_use]
@@ -82,26 +98,43 @@ impl<G: Game> RoomHandle<G> {
         pool: &Arc<Pool<G>>,
     ) -> Self {
         let now = context.clock.now();
-        let RoomSpec { name, config, code, is_ephemeral, opener } = spec;
-        let info = RoomInfo { id, config, is_private: code.is_some() };
-        let mailbox = Arc::new(Mailbox::new());
-        let status = Arc::new(RoomStatus::new(context.shards.len(), now));
-        let policy = Policy {
-            seats_per_address: seats_per_address(is_ephemeral, config.capacity),
-            grace_s: context.grace_s,
-            ends_at: is_ephemeral.then(|| now.plus_us(u64::from(context.room_life_s) * 1_000_000)),
-            recording: context.recording,
-        };
+        let (info, policy) = (spec.info(id), spec.policy(context, now));
         let room = RoomLoop::new(info, policy, game, context.shards.len(), now);
-        let runner = RoomRunner::new(room, Arc::clone(&mailbox), Arc::clone(&status), context.clone());
+        RoomHandle::run(spec, room, context, pool)
+    }
+
+    /// Adds a room to the pool that goes on from a saved one. The first `sockets` of the shards have clients.
+    #[must_use]
+    pub fn restore(
+        id: RoomId,
+        spec: RoomSpec,
+        saved: (SavedRoom, G),
+        sockets: usize,
+        game: &Arc<G::Config>,
+        context: &ServerContext,
+        pool: &Arc<Pool<G>>,
+    ) -> Self {
+        let now = context.clock.now();
+        let (info, policy, shards) = (spec.info(id), spec.policy(context, now), context.shards.len());
+        let room = RoomLoop::restored(info, policy, game, (shards, sockets), now, saved, context);
+        RoomHandle::run(spec, room, context, pool)
+    }
+
+    fn run(spec: RoomSpec, room: RoomLoop<G>, context: &ServerContext, pool: &Arc<Pool<G>>) -> Self {
+        let now = context.clock.now();
+        let mailbox = Arc::new(Mailbox::new());
+        let entry = Arc::new(RoomEntry {
+            info: *room.info(),
+            name: spec.name,
+            status: Arc::new(RoomStatus::new(context.shards.len(), now)),
+            code: spec.code,
+            is_ephemeral: spec.is_ephemeral,
+        });
+        let mut runner = RoomRunner::new(room, Arc::clone(&mailbox), Arc::clone(&entry), context.clone());
+        // The shards know of restored seats before anyone can ask for one.
+        runner.hand_over();
         pool.add(Box::new(runner), now);
-        RoomHandle {
-            entry: Arc::new(RoomEntry { info, name, status, code, is_ephemeral }),
-            _opener: opener,
-            mailbox,
-            context: context.clone(),
-            pool: Arc::clone(pool),
-        }
+        RoomHandle { entry, _opener: spec.opener, mailbox, context: context.clone(), pool: Arc::clone(pool) }
     }
 
     /// What is known of the room, to share.

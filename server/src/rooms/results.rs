@@ -3,23 +3,61 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use broadside_core::results::{MatchOutcome, PlayerResult, ResultKind, RoomResult};
+use broadside_core::results::{MatchOutcome, PlayerResult, ResultKey, ResultKind, RoomResult};
 use broadside_core::room::mode_name;
 use broadside_shared::game::Game;
-use broadside_shared::time::tick_us;
+use broadside_shared::time::{MonoTime, tick_us};
 use broadside_store::outbox::Outbox;
 use broadside_store::results::{MatchRecord, Outcome, PlayerRecord};
-use broadside_store::{new_id, results};
+use broadside_store::results;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::recordings::RecordingId;
+use crate::secret;
 use crate::store::now_us;
+
+/// How a server numbers results: alike before and after a restart, so that the database has each once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResultIds {
+    /// Random: no other server that shares the database has it.
+    server: u64,
+    /// When the server's clock read 0, in microseconds since 1970.
+    began_us: i64,
+}
+
+impl ResultIds {
+    /// Those of a server whose clock reads `now`.
+    #[must_use]
+    pub fn new(now: MonoTime) -> ResultIds {
+        ResultIds { server: secret::number(), began_us: now_us().saturating_sub(now.0 as i64) }
+    }
+
+    /// The id of a result: 48 bits of milliseconds, as every id begins, and a hash of what it is known by.
+    #[must_use]
+    pub fn of<G: Game>(&self, key: ResultKey) -> [u8; 16] {
+        let ResultKey { room, tick_zero, since, player } = key;
+        let since_us = tick_zero.0 + tick_us(G::TICK_HZ, since);
+        let ms = self.began_us.saturating_add(since_us as i64) / 1000;
+        let player = player.map_or(u32::MAX, |player| player.0.into());
+        let hash = Sha256::new()
+            .chain_update(self.server.to_le_bytes())
+            .chain_update(room.0.to_le_bytes())
+            .chain_update(tick_zero.0.to_le_bytes())
+            .chain_update(since.to_le_bytes())
+            .chain_update(player.to_le_bytes())
+            .finalize();
+        let mut id = [0; 16];
+        id[..6].copy_from_slice(&ms.to_be_bytes()[2..]);
+        id[6..].copy_from_slice(&hash[..10]);
+        id
+    }
+}
 
 /// Where rooms leave results. Clones share it.
 #[derive(Clone)]
 pub struct ResultSink(Arc<Keep>);
 
-/// Takes a result, and the id of the recording that it is of.
-type Keep = dyn Fn(RoomResult, Option<RecordingId>) + Send + Sync;
+type Keep = dyn Fn(RoomResult) + Send + Sync;
 
 impl fmt::Debug for ResultSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,12 +68,8 @@ impl fmt::Debug for ResultSink {
 impl ResultSink {
     /// The way to the database: the outbox, which is bounded and never waits.
     #[must_use]
-    pub fn outbox<G: Game>(outbox: Outbox) -> ResultSink {
-        ResultSink(Arc::new(move |result, recording| {
-            let now_us = now_us();
-            let id = recording.map_or_else(|| new_id(now_us), |RecordingId(id)| id);
-            outbox.put(record::<G>(id, now_us, result));
-        }))
+    pub fn outbox<G: Game>(outbox: Outbox, ids: ResultIds) -> ResultSink {
+        ResultSink(Arc::new(move |result| outbox.put(record::<G>(ids.of::<G>(result.key), now_us(), result))))
     }
 
     /// A list, for a server in virtual time.
@@ -44,19 +78,19 @@ impl ResultSink {
         let list = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&list);
         // A panic elsewhere leaves no result half-written.
-        let push = move |result, _| into.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(result);
+        let push = move |result| into.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(result);
         (ResultSink(Arc::new(push)), list)
     }
 
-    /// Leaves a result. One with a recording has its id.
-    pub fn keep(&self, result: RoomResult, recording: Option<RecordingId>) {
-        (self.0)(result, recording);
+    /// Leaves a result.
+    pub fn keep(&self, result: RoomResult) {
+        (self.0)(result);
     }
 }
 
 /// A result as it is stored. `id` is unique among all servers that share a database, so whoever stores it twice can tell.
 fn record<G: Game>(id: [u8; 16], ended_us: i64, result: RoomResult) -> MatchRecord {
-    let RoomResult { mode, kind, players, room: _ } = result;
+    let RoomResult { mode, kind, players, key: _ } = result;
     let players: Vec<PlayerRecord> = players.into_iter().map(player::<G>).collect();
     let spec = G::MODES.get(usize::from(mode.0));
     let is_rated = kind == ResultKind::Match && players.len() == 2 && spec.is_some_and(|spec| spec.rated);
@@ -117,8 +151,8 @@ mod tests {
         };
         let players = vec![player(Some(AccountId([7; 16])), MatchOutcome::Won), player(None, MatchOutcome::Lost)];
         let duel = Toy::MODES.iter().position(|mode| mode.rated).expect("the toy has a duel");
-        let result =
-            |mode: usize, kind, players| RoomResult { room: RoomId(1), mode: ModeId(mode as u8), kind, players };
+        let key = ResultKey { room: RoomId(1), tick_zero: MonoTime(0), since: 0, player: None };
+        let result = |mode: usize, kind, players| RoomResult { key, mode: ModeId(mode as u8), kind, players };
         let of = |result| record::<Toy>([1; 16], 5, result);
         let kept = of(result(duel, ResultKind::Match, players.clone()));
         let first = &kept.players[0];

@@ -6,18 +6,22 @@ use std::sync::atomic::Ordering;
 
 use broadside_core::commands::{RoomCommand, ShardCommand};
 use broadside_core::recording::recorder::Recorded;
-use broadside_core::results::{ResultKind, RoomResult};
+use broadside_core::results::ResultKey;
 use broadside_core::room::StepPhase;
-use broadside_core::room_loop::{RoomLoop, Stepped, Timing};
+use broadside_core::room_loop::{Effects, RoomLoop, Stepped, Timing};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::message::Publication;
 use broadside_shared::time::MonoTime;
+use broadside_store::new_id;
 
 use super::context::ServerContext;
+use super::handle::RoomEntry;
 use super::mailbox::Mailbox;
 use super::status::RoomStatus;
+use crate::checkpoints::{EVERY_US, SavedEntry, room_payload};
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
 use crate::recordings::RecordingId;
+use crate::store::now_us;
 
 /// The next turn of a room.
 pub enum Next {
@@ -33,8 +37,11 @@ pub enum Next {
 pub struct RoomRunner<G: Game> {
     room: RoomLoop<G>,
     mailbox: Arc<Mailbox<G, RoomRunner<G>>>,
+    entry: Arc<RoomEntry>,
     status: Arc<RoomStatus>,
     context: ServerContext,
+    /// When the state is handed over next, for the server that goes on after a crash.
+    checkpoint_at: MonoTime,
     commands: Vec<RoomCommand<G>>,
     /// This room's share of the server's gauges.
     exported: Exported,
@@ -53,16 +60,21 @@ impl<G: Game> RoomRunner<G> {
     pub(super) fn new(
         room: RoomLoop<G>,
         mailbox: Arc<Mailbox<G, RoomRunner<G>>>,
-        status: Arc<RoomStatus>,
+        entry: Arc<RoomEntry>,
         context: ServerContext,
     ) -> Self {
         let info = room.info();
+        // Rooms take turns.
+        let phase_us = EVERY_US * u64::from(info.id.0 % 64) / 64;
+        let checkpoint_at = context.clock.now().plus_us(phase_us);
         tracing::debug!(room = %info.id, mode = broadside_core::room::mode_name::<G>(info.config.mode), capacity = info.config.capacity, "room opened");
         RoomRunner {
             room,
             mailbox,
-            status,
+            status: Arc::clone(&entry.status),
+            entry,
             context,
+            checkpoint_at,
             commands: Vec::new(),
             exported: Exported::default(),
             recording: None,
@@ -87,11 +99,33 @@ impl<G: Game> RoomRunner<G> {
         &self.room
     }
 
+    /// The room as bytes, from which another server goes on.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        let RoomEntry { info, name, code, is_ephemeral, .. } = &*self.entry;
+        let entry = SavedEntry {
+            id: info.id,
+            name: name.clone(),
+            config: info.config,
+            code: *code,
+            is_ephemeral: *is_ephemeral,
+        };
+        room_payload(&entry, &self.room.save())
+    }
+
+    fn checkpoint(&mut self, now: MonoTime) {
+        if self.context.checkpoints.is_open() {
+            self.checkpoint_at = now.plus_us(EVERY_US);
+            self.context.checkpoints.room(self.entry.info.id, self.save());
+        }
+    }
+
     /// Ends the room because the server shuts down: everyone in it leaves a result.
     pub fn end(self) {
-        let (pending, RoomRunner { room, context, mut recording, .. }) = (self.room.results_pending(), self);
+        let (pending, key) = (self.room.results_pending(), self.room.match_key());
+        let RoomRunner { room, context, mut recording, .. } = self;
         match std::panic::catch_unwind(AssertUnwindSafe(|| room.end())) {
-            Ok(effects) => keep(effects.results, effects.recorded, &mut recording, &context),
+            Ok(effects) => keep::<G>(effects, key, &mut recording, &context),
             // The other rooms still have theirs to keep.
             Err(_) => {
                 context.metrics.results_lost.inc_by(pending as u64);
@@ -119,6 +153,9 @@ impl<G: Game> RoomRunner<G> {
         }
         self.carry_out_effects();
         self.hand_over();
+        if stepped == Stepped::Asleep || stepped == Stepped::Ticked && began >= self.checkpoint_at {
+            self.checkpoint(began);
+        }
         let now = self.context.clock.now();
         match stepped {
             Stepped::Ticked => {
@@ -143,6 +180,7 @@ impl<G: Game> RoomRunner<G> {
             Stepped::Ended => {
                 self.withdraw();
                 self.context.topics.forget_room(self.room.info().id);
+                self.context.checkpoints.gone(self.room.info().id);
                 self.status.set_over();
                 tracing::debug!(room = %self.room.info().id, "room ended");
                 Next::Over
@@ -166,7 +204,7 @@ impl<G: Game> RoomRunner<G> {
     }
 
     /// Sends each shard its commands in one batch.
-    fn hand_over(&mut self) {
+    pub(super) fn hand_over(&mut self) {
         for (shard, inbox) in self.context.shards.iter().enumerate() {
             if let Some(commands) = self.room.poll_commands(shard) {
                 let ticks = commands.as_slice().iter().filter(|command| command.has_recipients()).count();
@@ -177,23 +215,23 @@ impl<G: Game> RoomRunner<G> {
     }
 
     fn carry_out_effects(&mut self) {
-        let effects = self.room.take_effects();
+        let mut effects = self.room.take_effects();
         let metrics = &self.context.metrics;
         metrics.joins.of(JoinResult::Seated).inc_by(effects.seated);
         metrics.joins.of(JoinResult::Refused).inc_by(effects.refused);
         metrics.joins.of(JoinResult::Queued).inc_by(effects.queued);
         metrics.leaves.inc_by(effects.left);
         metrics.inputs_dropped.inc_by(effects.inputs_dropped);
-        if let Some(board) = effects.board {
+        if let Some(board) = effects.board.take() {
             self.status.set_best(board.into());
         }
-        keep(effects.results, effects.recorded, &mut self.recording, &self.context);
-        for (topic, publication) in effects.published {
+        for (topic, publication) in std::mem::take(&mut effects.published) {
             if let Publication::Match(status) = &publication {
                 self.status.set_match_status(Some(status.clone()));
             }
             self.context.publish(topic, None, publication);
         }
+        keep::<G>(effects, self.room.match_key(), &mut self.recording, &self.context);
     }
 
     fn export_timing(&self, timing: &Timing) {
@@ -259,11 +297,13 @@ impl<G: Game> RoomRunner<G> {
         // Counted first, logged last: no later failure can hide it.
         self.status.counters.failures.fetch_add(1, Ordering::Relaxed);
         self.context.metrics.room_failures.inc();
+        // The world that broke is none to go on from.
+        self.context.checkpoints.gone(self.entry.info.id);
         let (id, seed, tick) = (self.room.info().id, self.room.info().config.seed, self.room.tick());
         self.withdraw();
         // What had ended before the failure is kept. What had not is lost: its numbers are in a world that broke.
         let effects = self.room.take_effects();
-        keep(effects.results, effects.recorded, &mut self.recording, &self.context);
+        keep::<G>(effects, self.room.match_key(), &mut self.recording, &self.context);
         self.recording.take().into_iter().for_each(|id| self.context.recordings.cut(id));
         if let Some(minute) = self.room.room().last_minute() {
             self.context.recordings.keep_minute(format!("failed-{}-{id}-{tick}", self.context.clock.unix_s()), minute);
@@ -284,19 +324,20 @@ impl<G: Game> RoomRunner<G> {
     }
 }
 
-/// Hands over what is left of a room's turn: results, and what was recorded of it.
-fn keep(
-    results: Vec<RoomResult>,
-    recorded: Vec<Recorded>,
+/// Hands over what is left of a room's turn: results, and what was recorded of it. `match_key` is what the result of the match that is being
+/// played will be known by.
+fn keep<G: Game>(
+    effects: Effects,
+    match_key: Option<ResultKey>,
     recording: &mut Option<RecordingId>,
     context: &ServerContext,
 ) {
-    let mut of_match = *recording;
-    for part in recorded {
+    for part in effects.recorded {
         match part {
             Recorded::Begun(bytes) => {
-                *recording = context.recordings.begin(bytes);
-                of_match = of_match.or(*recording);
+                // The recording of a match has the id of its result.
+                let id = match_key.map_or_else(|| new_id(now_us()), |key| context.result_ids.of::<G>(key));
+                *recording = Some(RecordingId(id)).filter(|id| context.recordings.begin(*id, bytes));
             }
             Recorded::Continued(bytes) => *recording = recording.filter(|id| context.recordings.more(*id, bytes)),
             Recorded::Ended(bytes) => {
@@ -306,10 +347,7 @@ fn keep(
             }
         }
     }
-    for result in results {
-        let of_match = of_match.filter(|_| result.kind == ResultKind::Match);
-        context.results.keep(result, of_match);
-    }
+    effects.results.into_iter().for_each(|result| context.results.keep(result));
 }
 
 fn label(phase: StepPhase) -> TickPhase {

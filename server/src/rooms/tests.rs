@@ -26,8 +26,9 @@ use super::context::ServerContext;
 use super::handle::{RoomHandle, RoomSpec};
 use super::mailbox::MAILBOX_MAX;
 use super::pool::Pool;
-use super::results::ResultSink;
+use super::results::{ResultIds, ResultSink};
 use super::runner::{Next, RoomRunner};
+use crate::checkpoints::CheckpointSink;
 use crate::clock::MonoClock;
 use crate::inbox::{Inbox, Wakeup};
 use crate::limits::holds::{AddressLimits, Caps};
@@ -141,6 +142,8 @@ impl Scene {
         let context = ServerContext {
             recording: None,
             recordings: RecordingSink::default(),
+            checkpoints: CheckpointSink::default(),
+            result_ids: ResultIds::new(MonoTime(0)),
             clock: clock.clone(),
             metrics: Arc::new(Metrics::new()),
             shards: (0..SHARDS).map(|_| Inbox::new(Wakeup::new(|| {}))).collect(),

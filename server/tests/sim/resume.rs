@@ -1,7 +1,8 @@
 //! Resuming a seat over a new socket: its cost in bytes follows what the client missed.
 
 use broadside_arena::Arena;
-use broadside_shared::client::Client;
+use broadside_shared::client::{Client, ClientEvent};
+use broadside_shared::game::Game;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::replication::world::HISTORY_TICKS;
 
@@ -65,4 +66,44 @@ fn a_resume_costs_what_was_missed_and_not_as_much_as_a_join() {
     assert!(costs[0].1 * 2 <= join && costs[1].1 * 3 <= join * 2, "join {join}: {costs:?}");
     assert!(costs[0].1 < costs[1].1, "{costs:?}");
     assert!(HISTORY_TICKS as u32 > 2 * 60, "two seconds are served from the history");
+}
+
+#[test]
+fn a_server_that_goes_on_after_a_crash_gives_everyone_the_same_seat_in_the_same_world() {
+    let profile = LinkProfile::named("cable").expect("a known link profile");
+    let mut sim = Sim::<Arena>::new(9, 2);
+    for _ in 0..20 {
+        sim.connect(&profile);
+    }
+    let mut ais = AiPlayers::new(9, 20);
+    let mut drive = |index: usize, client: &Client<Arena>| ais.decide(index, client);
+    sim.run(8.0, &mut drive);
+    let seats = |sim: &Sim<Arena>| -> Vec<_> {
+        sim.clients.iter().map(|c| (c.client.room().map(|(room, ..)| room), c.client.player())).collect()
+    };
+    let scores = |sim: &Sim<Arena>| -> Vec<i32> {
+        sim.clients.iter().map(|c| sim.room().game().totals(c.client.player().expect("seated")).score).collect()
+    };
+    let (before, saved, scored) = (seats(&sim), sim.server().save(), scores(&sim));
+    let tick = sim.room_loop().tick();
+    // What happens from here on is lost.
+    sim.run(0.9, &mut drive);
+    sim.crash(saved, 1_400_000);
+    let welcomes: Vec<usize> = sim.clients.iter().map(|c| c.events.len()).collect();
+    (0..20).for_each(|at| sim.reconnect(at, &profile));
+    sim.run(0.2, &mut drive);
+    assert!(sim.all_play());
+    assert_eq!(seats(&sim), before, "the same seats");
+    assert_eq!(sim.server().lobby.sessions.len(), 20, "no session was opened anew");
+    assert!(scores(&sim).iter().zip(&scored).all(|(now, then)| now >= then), "{scored:?}");
+    assert!(sim.room_loop().tick().since(tick) >= (0.9 + 1.4) as u32 * Arena::TICK_HZ, "no tick comes twice");
+    sim.run(3.0, &mut drive);
+    for (c, events) in sim.clients.iter().zip(welcomes) {
+        let joined = c.events[events..].iter().filter(|event| matches!(event, ClientEvent::Joined { .. })).count();
+        assert_eq!(joined, 1, "nobody was sent away");
+        let own = c.client.local_player().map(Arena::focus).expect("seated");
+        let there = sim.room().game().player_state(c.client.player().expect("seated")).map(Arena::focus);
+        assert!(there.is_some_and(|there| there.distance(own) < 200.0), "{own} {there:?}");
+        assert!(c.client.stats().snapshot_age_ms < 120.0);
+    }
 }

@@ -1,7 +1,9 @@
 //! What a player has done, as results keep it.
 
+use serde::{Deserialize, Serialize};
+
 /// What a player has done since joining the room; in modes with matches, in the current match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PlayerTotals {
     /// The score, as in the standings.
     pub score: i32,

@@ -13,7 +13,8 @@ use crate::ids::RoomId;
 pub struct ModeId(pub u8);
 
 /// The code of a private room: [`RoomCode::LEN`] letters and digits, none of which looks like another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RoomCode([u8; RoomCode::LEN]);
 
 /// Text that is not a room code.
@@ -56,6 +57,20 @@ impl FromStr for RoomCode {
             }
         }
         Ok(RoomCode(code))
+    }
+}
+
+impl From<RoomCode> for String {
+    fn from(code: RoomCode) -> String {
+        code.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for RoomCode {
+    type Error = NoRoomCode;
+
+    fn try_from(text: String) -> Result<Self, NoRoomCode> {
+        text.parse()
     }
 }
 

@@ -234,6 +234,7 @@ impl<G: Game> Connection<G> {
                 // Beyond the bound the rest is dropped, as it was when it was muted.
                 let _ = self.subscriptions.mute(sender, name);
             }
+            lobby.keep_subscriptions(self.session, &self.subscriptions);
         }
         self.protocol.handle_welcome(token, self.account, None);
     }
@@ -350,6 +351,7 @@ impl<G: Game> Connection<G> {
         self.membership = Membership::Seated(room.id, seat);
         let location = SeatLocation { shard: self.id.shard, room: room.id, seat };
         turn.lobby.set_seat(self.session, Some(location));
+        turn.lobby.keep_subscriptions(self.session, &self.subscriptions);
         // The answer goes out before the first snapshot: both leave through this shard, in order.
         self.protocol.handle_seated(&room.joined::<G>(seat));
         self.drive(turn);
@@ -505,11 +507,18 @@ impl<G: Game> Connection<G> {
         }
         turn.counters.subscriptions_changed |=
             matches!(request, Request::Subscribe { .. } | Request::Unsubscribe { .. });
+        let keeps = matches!(
+            request,
+            Request::Subscribe { .. } | Request::Unsubscribe { .. } | Request::Mute { .. } | Request::Unmute { .. }
+        );
         let room = self.room();
         let is_spectator = matches!(self.membership, Membership::Seated(_, seat) if seat.role == Role::Spectate);
         let asker = Asker { session: self.session, room, is_spectator, handshake: self.handshake.as_deref() };
         let mut effects = Effects::default();
         let mut result = requests::answer(request, asker, &mut self.subscriptions, turn.lobby, &mut effects);
+        if keeps && result.is_ok() {
+            turn.lobby.keep_subscriptions(self.session, &self.subscriptions);
+        }
         if effects.exits && room.is_some() {
             self.leave(SeatOutcome::GivenUp, turn);
             self.protocol.handle_exit();

@@ -110,13 +110,22 @@ impl<G: Game> RoomFanout<G> {
 
     /// Adds a recipient: snapshots of this player go to this connection, to which nothing was sent yet.
     pub fn seat(&mut self, seat: SeatAssignment, connection: usize, session: SessionId) {
+        self.insert(seat, Some(connection), session);
+    }
+
+    /// Adds a recipient that has no connection yet: its seat was restored.
+    pub fn restore_seat(&mut self, seat: SeatAssignment, session: SessionId) {
+        self.insert(seat, None, session);
+    }
+
+    fn insert(&mut self, seat: SeatAssignment, connection: Option<usize>, session: SessionId) {
         self.tick_zero = Some(seat.tick_zero);
         let at = usize::from(seat.player.0);
         if self.recipients.len() <= at {
             self.recipients.resize_with(at + 1, || None);
         }
         self.assembler.reset(seat.player);
-        self.recipients[at] = Some(Recipient { connection: Some(connection), session, seat, flow: Flow::default() });
+        self.recipients[at] = Some(Recipient { connection, session, seat, flow: Flow::default() });
     }
 
     /// Removes a recipient. Returns its session, its seat, and its connection if that is still open.

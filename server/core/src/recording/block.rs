@@ -1,4 +1,4 @@
-//! The blocks of a recording.
+//! The blocks of a recording; checkpoints of a server consist of blocks of other kinds.
 
 /// The first bytes of a recording; the last of them is the version of the format.
 pub const MAGIC: [u8; 8] = *b"BSREPLY\x01";
@@ -17,16 +17,27 @@ pub enum BlockKind {
     End = 3,
 }
 
-impl BlockKind {
-    const ALL: [BlockKind; 4] = [BlockKind::Head, BlockKind::Checkpoint, BlockKind::Ticks, BlockKind::End];
+impl From<BlockKind> for u8 {
+    fn from(kind: BlockKind) -> u8 {
+        kind as u8
+    }
+}
+
+impl TryFrom<u8> for BlockKind {
+    type Error = ();
+
+    fn try_from(number: u8) -> Result<Self, ()> {
+        let all = [BlockKind::Head, BlockKind::Checkpoint, BlockKind::Ticks, BlockKind::End];
+        all.into_iter().find(|kind| *kind as u8 == number).ok_or(())
+    }
 }
 
 /// A block with its checksum.
 #[must_use]
-pub fn write(kind: BlockKind, payload: &[u8]) -> Vec<u8> {
+pub fn write(kind: impl Into<u8>, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("a block is shorter than 4 GiB");
     let mut block = Vec::with_capacity(HEADER + payload.len() + CHECKSUM);
-    block.push(kind as u8);
+    block.push(kind.into());
     block.extend(length.to_le_bytes());
     block.extend(payload);
     let checksum = crc32fast::hash(&block);
@@ -37,7 +48,7 @@ pub fn write(kind: BlockKind, payload: &[u8]) -> Vec<u8> {
 /// The kind and the payload of the first block of `bytes`, and its length. `None` at the end of the bytes, and for a block that was cut off
 /// or is damaged.
 #[must_use]
-pub fn read(bytes: &[u8]) -> Option<(BlockKind, &[u8], usize)> {
+pub fn read<K: TryFrom<u8>>(bytes: &[u8]) -> Option<(K, &[u8], usize)> {
     let (header, rest) = bytes.split_at_checked(HEADER)?;
     let length = u32::from_le_bytes(header[1..].try_into().expect("four bytes")) as usize;
     let payload = rest.get(..length)?;
@@ -45,6 +56,6 @@ pub fn read(bytes: &[u8]) -> Option<(BlockKind, &[u8], usize)> {
     if crc32fast::hash(&bytes[..HEADER + length]) != u32::from_le_bytes(*checksum) {
         return None;
     }
-    let kind = BlockKind::ALL.into_iter().find(|kind| *kind as u8 == header[0])?;
+    let kind = K::try_from(header[0]).ok()?;
     Some((kind, payload, HEADER + length + CHECKSUM))
 }

@@ -175,7 +175,7 @@ fn a_changed_input_is_found_at_its_tick() {
     scene.room.begin_recording();
     scene.run(900);
     let (mut changed, mut at, mut wanted) = (MAGIC.to_vec(), MAGIC.len(), None);
-    while let Some((kind, payload, length)) = block::read(&scene.file[at..]) {
+    while let Some((kind, payload, length)) = block::read::<BlockKind>(&scene.file[at..]) {
         let mut payload = payload.to_vec();
         if kind == BlockKind::Ticks && wanted.is_none() {
             let mut batch = batch::Batch::<Toy>::decode(&payload).expect("a batch");

@@ -7,6 +7,7 @@
 //! | `output` | what a tick hands to the shards |
 //! | `recorded` | what the room tells its recorder |
 //! | [`recycle`] | outputs that are refilled once nothing holds them |
+//! | `saved` | its seats as plain data, and the room that goes on from them |
 //!
 //! [`Room::step`] reads as the table of contents of a tick.
 
@@ -15,6 +16,7 @@ pub mod match_publisher;
 mod output;
 mod recorded;
 pub mod recycle;
+mod saved;
 
 use broadside_shared::game::{
     AddressedEvent, Game, KillFeedEntry, MatchState, PlayerInput, Recipients, RefusedByGame, Standing, check_game,
@@ -35,6 +37,7 @@ use broadside_shared::replication::cells::LayerSet;
 use broadside_shared::replication::world::{Placement, WorldState};
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::recording::batch::Call;
@@ -44,6 +47,7 @@ use match_publisher::MatchPublisher;
 pub use output::{DueSnapshot, RoomOutput, StepPhase};
 use recorded::named;
 use recycle::Recycled;
+pub use saved::{SavedOccupant, SavedTime};
 
 /// Bytes of an event, approximately.
 const EVENT_BYTES: usize = 12;
@@ -61,7 +65,7 @@ const SPREAD_MIN: u16 = 16;
 pub const SPECTATORS_MAX: u16 = 200;
 
 /// How a room is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomConfig {
     /// Ticks from one snapshot to the next, 1..=12.
     pub snapshot_every: u32,

@@ -12,6 +12,7 @@
 
 mod recording;
 mod results;
+mod saved;
 mod seats;
 
 use std::net::IpAddr;
@@ -37,6 +38,7 @@ use crate::room::recycle::Recycled;
 use crate::room::{Room, RoomConfig, RoomOutput, StepPhase};
 pub use recording::{KeptRecordings, RecordingPolicy};
 use results::RunningMatch;
+pub use saved::{SavedRoom, SavedSeat};
 use seats::Seats;
 
 /// Ticks that a late room steps at once to catch up; when it is further behind, they are dropped.

@@ -5,16 +5,18 @@
 
 use broadside_shared::game::Game;
 use broadside_shared::protocol::match_status::MatchPhase;
+use serde::{Deserialize, Serialize};
 
 use super::RoomLoop;
 use super::seats::Seat;
-use crate::results::{MatchOutcome, PlayerResult, ResultKind, RoomResult};
+use crate::commands::SeatAssignment;
+use crate::results::{MatchOutcome, PlayerResult, ResultKey, ResultKind, RoomResult};
 
 /// A shorter stay without score, kills and deaths leaves no result, in seconds: somebody looked in.
 const STAY_S_MIN: u32 = 10;
 
 /// The match that is being played.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct RunningMatch {
     /// The count of stepped ticks before its first one.
     started: u32,
@@ -64,8 +66,10 @@ impl<G: Game> RoomLoop<G> {
             return;
         }
         let Some(RunningMatch { started, .. }) = self.running else {
-            let stay = self.result_of_stay(seat);
-            return self.keep(ResultKind::Stay, stay.into_iter().collect());
+            if let Some(stay) = self.result_of_stay(seat) {
+                self.keep(ResultKind::Stay, self.key_of_stay(seat), vec![stay]);
+            }
+            return;
         };
         let Some(mut result) = self.result_in_match(seat, started) else { return };
         let team_of = |other: &Seat| self.room.game().team(other.assignment.player);
@@ -88,8 +92,24 @@ impl<G: Game> RoomLoop<G> {
     pub(super) fn keep_all(&mut self) {
         self.end_match(MatchEnd::CutShort);
         let at_play = self.seats.iter().filter(|seat| seat.is_person_at_play());
-        let stays: Vec<PlayerResult> = at_play.filter_map(|seat| self.result_of_stay(seat)).collect();
-        stays.into_iter().for_each(|stay| self.keep(ResultKind::Stay, vec![stay]));
+        let of_stay = |seat| Some((self.key_of_stay(seat), self.result_of_stay(seat)?));
+        let stays: Vec<(ResultKey, PlayerResult)> = at_play.filter_map(of_stay).collect();
+        stays.into_iter().for_each(|(key, stay)| self.keep(ResultKind::Stay, key, vec![stay]));
+    }
+
+    /// What the result of the match that is being played will be known by.
+    #[must_use]
+    pub fn match_key(&self) -> Option<ResultKey> {
+        self.running.as_ref().map(|running| self.key_of_match(running))
+    }
+
+    fn key_of_match(&self, running: &RunningMatch) -> ResultKey {
+        ResultKey { room: self.info.id, tick_zero: self.tick_zero, since: running.started, player: None }
+    }
+
+    fn key_of_stay(&self, seat: &Seat) -> ResultKey {
+        let SeatAssignment { player, since, .. } = seat.assignment;
+        ResultKey { room: self.info.id, tick_zero: self.tick_zero, since: since.0, player: Some(player) }
     }
 
     /// A player's stay so far; `None` where matches count, and for one who only looked in.
@@ -114,12 +134,12 @@ impl<G: Game> RoomLoop<G> {
             stayed.push(result);
         }
         stayed.into_iter().for_each(|result| add(&mut running.left, result));
-        self.keep(ResultKind::Match, running.left);
+        self.keep(ResultKind::Match, self.key_of_match(&running), running.left);
     }
 
-    fn keep(&mut self, kind: ResultKind, players: Vec<PlayerResult>) {
+    fn keep(&mut self, kind: ResultKind, key: ResultKey, players: Vec<PlayerResult>) {
         if !players.is_empty() {
-            self.effects.results.push(RoomResult { room: self.info.id, mode: self.info.config.mode, kind, players });
+            self.effects.results.push(RoomResult { key, mode: self.info.config.mode, kind, players });
         }
     }
 

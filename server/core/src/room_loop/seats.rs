@@ -25,14 +25,14 @@ pub struct Seat {
     pub session: SessionId,
     pub assignment: SeatAssignment,
     /// `None` for the server's own bots.
-    address: Option<IpAddr>,
+    pub(super) address: Option<IpAddr>,
     /// `None` for a player without an account.
     pub(super) account: Option<AccountId>,
     /// The room's count of stepped ticks when it was taken.
     pub(super) joined_at: u32,
-    _hold: Hold,
+    pub(super) _hold: Hold,
     /// Since when it is kept for a lost connection, and the address's share of parked seats.
-    parked: Option<(MonoTime, Hold)>,
+    pub(super) parked: Option<(MonoTime, Hold)>,
 }
 
 impl Seat {
@@ -67,7 +67,7 @@ pub(super) struct Seats {
     /// Number of players without the server's own bots.
     people: u32,
     /// The first player who joined by the room's code; notified when another one does.
-    host: Option<PlayerId>,
+    pub(super) host: Option<PlayerId>,
 }
 
 impl Seats {
@@ -92,7 +92,7 @@ impl Seats {
         self.get(assignment.player).is_some_and(|seat| seat.assignment == assignment)
     }
 
-    fn insert(&mut self, seat: Seat) {
+    pub(super) fn insert(&mut self, seat: Seat) {
         let at = usize::from(seat.assignment.player.0);
         if self.seats.len() <= at {
             self.seats.resize_with(at + 1, || None);

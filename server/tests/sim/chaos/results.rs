@@ -35,7 +35,7 @@ impl ResultChecks {
         let mut results: BTreeMap<RoomId, Vec<RoomResult>> = BTreeMap::new();
         for result in server.take_results() {
             assert!(!result.players.is_empty(), "a result of nobody");
-            results.entry(result.room).or_default().push(result);
+            results.entry(result.key.room).or_default().push(result);
         }
         let rooms: BTreeMap<RoomId, SeenRoom> =
             server.awake().map(|room| (room.info().id, SeenRoom::of(room))).collect();

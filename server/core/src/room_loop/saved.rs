@@ -1,0 +1,149 @@
+//! A room with its seats as bytes, and the room that goes on from them.
+//!
+//! The clock of a server goes on where that of its predecessor stood, so the room's tick zero stays what it was, and the ticks that passed
+//! meanwhile are left out, as those of a room that slept. No client has a tick that is still to come, so none takes a new world for one
+//! that it has. Whoever waited for a seat, and reservations, are not saved: their clients ask again.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use broadside_shared::game::Game;
+use broadside_shared::ids::PlayerId;
+use broadside_shared::protocol::room::Role;
+use broadside_shared::saved;
+use broadside_shared::time::MonoTime;
+use serde::{Deserialize, Serialize};
+
+use super::results::RunningMatch;
+use super::seats::Seat;
+use super::{Activity, Policy, RoomLoop};
+use crate::commands::{AccountId, ConnectionId, RoomInfo, SeatAssignment, SeatLocation, SessionId, ShardCommand};
+use crate::lobby::{AddressShare, SeatLimits};
+use crate::room::{SavedOccupant, SavedTime};
+
+/// A room as it was after a tick, but for its world.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SavedRoom {
+    tick_zero: MonoTime,
+    time: SavedTime,
+    ends_at: Option<MonoTime>,
+    running: Option<RunningMatch>,
+    host: Option<PlayerId>,
+    /// In order of player, without the server's own bots.
+    pub seats: Vec<SavedSeat>,
+    /// Those, which are to leave the world.
+    bots: Vec<PlayerId>,
+}
+
+/// A seat as it was.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SavedSeat {
+    pub session: SessionId,
+    /// `None` for a player without an account.
+    pub account: Option<AccountId>,
+    pub occupant: SavedOccupant,
+    pub assignment: SeatAssignment,
+    address: IpAddr,
+    joined_at: u32,
+}
+
+impl SavedSeat {
+    /// The shard that gets the seat, of this many.
+    fn shard(&self, shards: usize) -> usize {
+        (self.session % shards.max(1) as u64) as usize
+    }
+
+    /// Where the session has its seat once the room is restored.
+    #[must_use]
+    pub fn location(&self, room: &RoomInfo, shards: usize) -> SeatLocation {
+        SeatLocation { shard: self.shard(shards), room: room.id, seat: self.assignment }
+    }
+}
+
+impl<G: Game> RoomLoop<G> {
+    /// The room after its newest tick. To be called between turns.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        let seat = |seat: &Seat| {
+            Some(SavedSeat {
+                session: seat.session,
+                account: seat.account,
+                occupant: self.room.saved_occupant(seat.assignment.player)?,
+                assignment: seat.assignment,
+                address: seat.address?,
+                joined_at: seat.joined_at,
+            })
+        };
+        let bots = self.seats.iter().filter(|seat| seat.address.is_none());
+        let room = SavedRoom {
+            tick_zero: self.tick_zero,
+            time: self.room.saved_time(),
+            ends_at: self.policy.ends_at,
+            running: self.running.clone(),
+            host: self.seats.host,
+            seats: self.seats.iter().filter_map(seat).collect(),
+            bots: bots.map(|seat| seat.assignment.player).collect(),
+        };
+        saved::save(&(room, self.room.game()))
+    }
+
+    /// The room that goes on from what [`RoomLoop::save`] wrote, with every seat kept for a lost connection. The first `sockets` of the
+    /// shards have clients.
+    #[must_use]
+    pub fn restored(
+        info: RoomInfo,
+        policy: Policy,
+        game: &Arc<G::Config>,
+        (shards, sockets): (usize, usize),
+        now: MonoTime,
+        (saved, world): (SavedRoom, G),
+        limits: &impl SeatLimits,
+    ) -> Self {
+        let SavedRoom { tick_zero, time, ends_at, running, host, seats, bots } = saved;
+        let mut restored = RoomLoop::new(info, Policy { ends_at, ..policy }, game, shards, tick_zero);
+        restored.room.restore(time, world);
+        (restored.now, restored.tick) = (now, time.tick.after(1));
+        (restored.running, restored.activity) = (running, Activity::Asleep);
+        for saved in &seats {
+            let (player, role) = (saved.assignment.player, saved.assignment.role);
+            restored.room.restore_seat(player, saved.occupant.clone(), role == Role::Play);
+        }
+        for player in bots {
+            restored.room.restore_bot(player);
+        }
+        for saved in seats {
+            let shard = saved.shard(sockets);
+            restored.restore_seat(saved, shard, limits);
+        }
+        restored.seats.host = host.filter(|host| restored.seats.get(*host).is_some());
+        restored.end_match_if_empty();
+        restored
+    }
+
+    fn restore_seat(&mut self, saved: SavedSeat, shard: usize, limits: &impl SeatLimits) {
+        let SavedSeat { session, account, occupant: _, assignment, address, joined_at } = saved;
+        let room = self.info.id;
+        let share = match assignment.role {
+            Role::Play => AddressShare::Seat { room, max: self.policy.seats_per_address },
+            Role::Spectate => AddressShare::Spectator { room },
+        };
+        // They had their seats before: a limit that is exceeded now keeps others out, not them.
+        let take = |share| limits.take(address, share).unwrap_or_default();
+        let link = &mut self.links[shard];
+        if link.seats == 0 {
+            link.outgoing.push(ShardCommand::RoomOpened(self.info, self.room.roster()));
+        }
+        link.seats += 1;
+        link.outgoing.push(ShardCommand::SeatRestored(room, session, assignment));
+        self.seats.insert(Seat {
+            connection: ConnectionId { shard, ..ConnectionId::NONE },
+            session,
+            assignment,
+            address: Some(address),
+            account,
+            joined_at,
+            _hold: take(share),
+            parked: Some((self.now, take(AddressShare::Parked))),
+        });
+    }
+}

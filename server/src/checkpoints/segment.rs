@@ -1,0 +1,164 @@
+//! The files of checkpoints: a head, the state of everything, and then whatever changes, block by block.
+//!
+//! ```text
+//! segment := magic, head, lobby, room..., complete, (lobby | room | gone)...
+//! ```
+//! Blocks are those of recordings. A segment counts once its block `complete` is there; until then the one before does. It is good up to
+//! the first block that is not whole. Like recordings, segments are for the build that wrote them: the head has the rules hash.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use broadside_core::recording::block;
+use broadside_shared::ids::RoomId;
+use broadside_shared::saved;
+use serde::{Deserialize, Serialize};
+
+use super::Lasting;
+
+/// The first bytes of a segment; the last of them is the version of the format.
+const MAGIC: [u8; 8] = *b"BSCHECK\x01";
+const EXTENSION: &str = "bsc";
+
+/// What a block holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Head = 16,
+    Lobby = 17,
+    Room = 18,
+    Complete = 19,
+    Gone = 20,
+}
+
+impl From<Kind> for u8 {
+    fn from(kind: Kind) -> u8 {
+        kind as u8
+    }
+}
+
+impl TryFrom<u8> for Kind {
+    type Error = ();
+
+    fn try_from(number: u8) -> Result<Self, ()> {
+        let all = [Kind::Head, Kind::Lobby, Kind::Room, Kind::Complete, Kind::Gone];
+        all.into_iter().find(|kind| *kind as u8 == number).ok_or(())
+    }
+}
+
+/// Whose checkpoints these are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    pub game: String,
+    /// See [`rules_hash`](broadside_shared::trial::rules_hash).
+    pub rules: u64,
+    pub lasting: Lasting,
+}
+
+/// Everything that a segment says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    pub head: Head,
+    /// Sessions and topics.
+    pub lobby: Vec<u8>,
+    pub rooms: BTreeMap<RoomId, Vec<u8>>,
+    /// Whether the last block was cut off or is damaged; those before it count.
+    pub is_torn: bool,
+}
+
+/// Why a segment does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    #[error("it is no checkpoint")]
+    NotOne,
+    #[error("it has format {0}; this build reads format {supported}", supported = MAGIC[7])]
+    OtherFormat(u8),
+    #[error("it is of the game `{0}`")]
+    OtherGame(String),
+    #[error("it was written with other rules ({0:016x}; this build has {1:016x})")]
+    OtherRules(u64, u64),
+    #[error("it was cut off, or is damaged, before it was complete")]
+    Incomplete,
+}
+
+/// The beginning of a segment.
+pub(super) fn beginning(head: &Head) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(block::write(Kind::Head, &saved::save(head)));
+    bytes
+}
+
+/// Reads a segment of this game and these rules.
+///
+/// # Errors
+/// It does not count.
+pub fn read(bytes: &[u8], game: &str, rules: u64) -> Result<Segment, Unusable> {
+    let (name, version) = MAGIC.split_at(MAGIC.len() - 1);
+    let rest = bytes.strip_prefix(name).ok_or(Unusable::NotOne)?;
+    let found = *rest.first().ok_or(Unusable::NotOne)?;
+    if [found] != version {
+        return Err(Unusable::OtherFormat(found));
+    }
+    let mut at = MAGIC.len();
+    let Some((Kind::Head, payload, length)) = block::read(&bytes[at..]) else { return Err(Unusable::Incomplete) };
+    // The name comes first, so that it can be read whatever follows it.
+    let name: String = saved::load_first(payload).map_err(|_| Unusable::Incomplete)?;
+    if name != game {
+        return Err(Unusable::OtherGame(name));
+    }
+    let head: Head = saved::load(payload).map_err(|_| Unusable::Incomplete)?;
+    if head.rules != rules {
+        return Err(Unusable::OtherRules(head.rules, rules));
+    }
+    at += length;
+    let (mut lobby, mut rooms, mut is_complete) = (Vec::new(), BTreeMap::new(), false);
+    while let Some((kind, payload, length)) = block::read::<Kind>(&bytes[at..]) {
+        at += length;
+        let id = || payload.first_chunk().map(|id| RoomId(u32::from_le_bytes(*id)));
+        match kind {
+            Kind::Lobby => lobby = payload.to_vec(),
+            Kind::Room => drop(id().map(|id| rooms.insert(id, payload[4..].to_vec()))),
+            Kind::Gone => drop(id().map(|id| rooms.remove(&id))),
+            Kind::Complete => is_complete = true,
+            Kind::Head => {}
+        }
+    }
+    if !is_complete {
+        return Err(Unusable::Incomplete);
+    }
+    Ok(Segment { head, lobby, rooms, is_torn: at < bytes.len() })
+}
+
+/// The newest segment of a folder that counts. What does not is in the log.
+pub(crate) fn newest(folder: &Path, game: &str, rules: u64) -> Option<Segment> {
+    for (_, path) in files(folder).into_iter().rev() {
+        let file = path.display();
+        let segment = match fs::read(&path) {
+            Ok(bytes) => read(&bytes, game, rules),
+            Err(error) => {
+                tracing::warn!(%file, %error, "a checkpoint cannot be read");
+                continue;
+            }
+        };
+        match segment {
+            Ok(segment) => return Some(segment),
+            Err(why) => tracing::warn!(%file, %why, "a checkpoint does not count"),
+        }
+    }
+    None
+}
+
+/// The path of the segment with this number.
+pub(super) fn path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:016x}")).with_extension(EXTENSION)
+}
+
+/// The segments of a folder by number, the oldest first.
+pub(super) fn files(folder: &Path) -> BTreeMap<u64, PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let number = |path: &Path| {
+        let is_segment = path.extension().is_some_and(|extension| extension == EXTENSION);
+        u64::from_str_radix(path.file_stem().filter(|_| is_segment)?.to_str()?, 16).ok()
+    };
+    entries.filter_map(|entry| Some((number(&entry.path())?, entry.path()))).collect()
+}
