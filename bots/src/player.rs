@@ -74,6 +74,18 @@ impl<G: Game> Player<G> {
         Ok(player)
     }
 
+    /// Connects again after the connection was lost; the server gives back the seat if it still keeps it.
+    ///
+    /// # Errors
+    /// Why the connection failed.
+    pub async fn reconnect(&mut self, target: &Target) -> Result<(), PlayError> {
+        self.socket = connect(target).await?;
+        self.stashed.clear();
+        self.received_at = Instant::now();
+        self.client.handle_open(self.now());
+        self.send_queued().await
+    }
+
     /// Waits for a frame until `deadline` and handles it.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::SUBPROTOCOL;
-use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::limits::{SERVER_FRAME_MAX, SILENCE_US};
 use broadside_shared::replication::bits::WireError;
 use http::{HeaderValue, Uri};
@@ -93,6 +93,20 @@ pub enum PlayError {
     /// The server sent bytes that are not a valid message.
     #[error("server sent a malformed frame: {0}")]
     Malformed(#[from] WireError),
+}
+
+impl PlayError {
+    /// Whether a player who was in the game connects again without being asked to.
+    #[must_use]
+    pub fn is_retried(&self) -> bool {
+        match self {
+            PlayError::Closed { code, .. } => {
+                CloseCode::from_code(*code).is_some_and(|code| code.retry() == Retry::Automatic)
+            }
+            PlayError::Unreachable { .. } | PlayError::Handshake { .. } | PlayError::Lost(_) | PlayError::Silent => true,
+            PlayError::Malformed(_) => false,
+        }
+    }
 }
 
 impl Target {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use broadside_arena::Arena;
-use broadside_bots::player::Player;
+use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::Target;
 use broadside_shared::client::{ClientConfig, Detail};
 use broadside_shared::game::{Bot as _, Game};
@@ -192,6 +192,46 @@ async fn a_killed_server_loses_no_result_that_was_on_disk_and_doubles_none() {
         ON_DISK_AFTER.as_millis()
     );
     assert!(!left.is_empty() && lost.is_empty(), "{lost:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_killed_gives_everyone_back_the_same_seat() {
+    let folder = Folder::new("crash");
+    let (mut child, listens) = start(&folder, None).await;
+    let target = |listens: &str| Target::parse(&format!("ws://{listens}/ws")).expect("a fine address");
+    let mut players = Vec::new();
+    for index in 0..4 {
+        let name = Name::new(&format!("p{index}")).expect("a fine name");
+        let room = Some(RoomChoice::Quick);
+        let config =
+            ClientConfig { name, agent: "test".to_owned(), room, role: Role::Play, detail: Detail::Replica };
+        let bot = <Arena as Game>::Bot::cheap(index);
+        let mut player = Player::<Arena>::connect(&target(&listens), config, bot).await.expect("it listens");
+        while !player.joined() {
+            player.step(Instant::now() + Duration::from_millis(20)).await.expect("it plays");
+        }
+        players.push(player);
+    }
+    let seat = |player: &Player<Arena>| (player.client().room(), player.client().player());
+    let seats: Vec<_> = players.iter().map(seat).collect();
+    // Whatever is written from now on knows all of them.
+    let written = metric(&listens, "broadside_checkpoint_bytes_total").await;
+    while metric(&listens, "broadside_checkpoint_bytes_total").await < written + 4000.0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    child.kill().await.expect("it runs");
+    let (child, listens) = start(&folder, None).await;
+    for player in &mut players {
+        player.reconnect(&target(&listens)).await.expect("it listens");
+        while !matches!(player.step(Instant::now() + Duration::from_secs(1)).await, Ok(Progress::Snapshot(_))) {}
+    }
+    assert_eq!(players.iter().map(seat).collect::<Vec<_>>(), seats);
+    assert_eq!(metric(&listens, "broadside_players").await, 4.0, "nobody has two seats");
+    terminate(child).await;
+    // After the orderly end there is nothing to go on from.
+    let (child, listens) = start(&folder, None).await;
+    assert_eq!(metric(&listens, "broadside_players").await, 0.0);
+    terminate(child).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

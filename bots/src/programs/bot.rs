@@ -1,11 +1,13 @@
 //! Headless players with a game's AI: `bot ws://127.0.0.1:8080/ws --count 8 --seconds 30 --skill 0.7`.
 
+use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use broadside_shared::client::retry::Backoff;
 use broadside_shared::client::{ClientConfig, Detail};
 use broadside_shared::game::{Bot as _, Game, ModeSpec};
 use broadside_shared::link::{LinkProfile, Stalls};
@@ -51,6 +53,10 @@ struct Args {
     #[arg(long, default_value_t = 0.6, value_name = "SKILL", value_parser = |text: &str| in_range::<f32>(text, 0.0..=1.0, ""))]
     skill: f32,
 
+    /// Seconds for which a bot that lost its connection tries to come back, 0 to 3600
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = |text: &str| in_range::<u64>(text, 0..=3600, " seconds"))]
+    retry: u64,
+
     /// Link to simulate: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall
     #[arg(long, default_value = "clean", value_name = "PROFILE", value_parser = link_profile)]
     link: LinkProfile,
@@ -82,6 +88,10 @@ struct Totals {
     best_score: AtomicI32,
     rtt_us: AtomicU64,
     gaps_us: Mutex<Option<Histogram<u32>>>,
+    /// Connections that were lost and opened again.
+    reconnected: AtomicU64,
+    /// The longest time from the last snapshot of a lost connection to the first one of the next.
+    stall_us: AtomicU64,
     /// Arrival of the newest snapshot of each bot, in microseconds since `began`; 0 if it is not playing.
     newest_us: Vec<AtomicU64>,
 }
@@ -96,6 +106,8 @@ impl Totals {
             best_score: AtomicI32::new(i32::MIN),
             rtt_us: AtomicU64::new(0),
             gaps_us: Mutex::new(None),
+            reconnected: AtomicU64::new(0),
+            stall_us: AtomicU64::new(0),
             newest_us: (0..bots).map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -109,6 +121,17 @@ impl Totals {
         match self.best_score.load(Ordering::Relaxed) {
             i32::MIN => String::new(),
             score => format!(", best score {score}"),
+        }
+    }
+
+    /// The end of the last line; empty if no connection was lost.
+    fn stalls(&self) -> String {
+        match self.reconnected.load(Ordering::Relaxed) {
+            0 => String::new(),
+            count => {
+                let stall_ms = self.stall_us.load(Ordering::Relaxed) as f64 / 1000.0;
+                format!(", {count} connections lost and resumed, longest stall {stall_ms:.0} ms")
+            }
         }
     }
 
@@ -241,7 +264,7 @@ fn print_summary(args: &Args, totals: &Totals, played_s: f64, gaps: &Histogram<u
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let ms = |quantile: f64| gaps.value_at_quantile(quantile) as f64 / 1000.0;
     print_line(format_args!(
-        "played {:.0} s with {} bots: {} snapshots, gap p50 {:.1} ms p99 {:.1} ms max {:.1} ms, rtt {:.1} ms{}",
+        "played {:.0} s with {} bots: {} snapshots, gap p50 {:.1} ms p99 {:.1} ms max {:.1} ms, rtt {:.1} ms{}{}",
         played_s,
         args.count,
         count(&totals.snapshots),
@@ -250,6 +273,7 @@ fn print_summary(args: &Args, totals: &Totals, played_s: f64, gaps: &Histogram<u
         ms(1.0),
         count(&totals.rtt_us) as f64 / 1000.0,
         totals.best_score(),
+        totals.stalls(),
     ))
 }
 
@@ -336,9 +360,19 @@ async fn play<G: Game>(
     totals.played.fetch_add(1, Ordering::Relaxed);
     let newest = &totals.newest_us[index];
     newest.store(totals.now_us(), Ordering::Relaxed);
-    let result = tokio::select! {
-        result = keep_playing(&mut player, (&totals, newest), args.link.freezes(args.seed.wrapping_add(index as u64))) => result,
-        _ = stopped.wait_for(|stopped| *stopped) => Ok(()),
+    let mut freezes = args.link.freezes(args.seed.wrapping_add(index as u64));
+    let result = loop {
+        let lost = tokio::select! {
+            lost = keep_playing(&mut player, (&totals, newest), &mut freezes) => lost,
+            _ = stopped.wait_for(|stopped| *stopped) => break Ok(()),
+        };
+        tokio::select! {
+            resumed = resume(&mut player, &args, index, lost) => if let Err(why) = resumed { break Err(why) },
+            _ = stopped.wait_for(|stopped| *stopped) => break Ok(()),
+        }
+        totals.reconnected.fetch_add(1, Ordering::Relaxed);
+        let stall_us = totals.now_us().saturating_sub(newest.load(Ordering::Relaxed));
+        totals.stall_us.fetch_max(stall_us, Ordering::Relaxed);
     };
     totals.playing.fetch_sub(1, Ordering::Relaxed);
     // The gap still open at the end counts if it exceeds the nominal one.
@@ -354,12 +388,46 @@ async fn play<G: Game>(
     result
 }
 
-/// Plays from the seat to the end of the connection.
+/// Connects again until the seat is back, and the first snapshot has arrived.
+///
+/// # Errors
+/// Why the connection was lost.
+async fn resume<G: Game>(player: &mut Player<G>, args: &Args, index: usize, lost: PlayError) -> Result<(), PlayError> {
+    let until = Instant::now() + Duration::from_secs(args.retry);
+    let mut backoff = Backoff::new(args.seed.wrapping_add(index as u64));
+    let mut is_retried = lost.is_retried();
+    while is_retried && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(backoff.next_pause_ms().into())).await;
+        let attempt = async {
+            player.reconnect(&args.target).await?;
+            while !matches!(player.step(Instant::now() + tick_time::<G>()).await?, Progress::Snapshot(_)) {}
+            Ok::<(), PlayError>(())
+        };
+        match attempt.await {
+            Ok(()) => return Ok(()),
+            Err(error) => is_retried = error.is_retried(),
+        }
+    }
+    Err(lost)
+}
+
+/// Plays from the seat to the end of the connection, and says why it ended.
 async fn keep_playing<G: Game>(
     player: &mut Player<G>,
+    counts: (&Totals, &AtomicU64),
+    freezes: &mut Option<Stalls>,
+) -> PlayError {
+    match play_on(player, counts, freezes).await {
+        Ok(never) => match never {},
+        Err(why) => why,
+    }
+}
+
+async fn play_on<G: Game>(
+    player: &mut Player<G>,
     (totals, newest): (&Totals, &AtomicU64),
-    mut freezes: Option<Stalls>,
-) -> Result<(), PlayError> {
+    freezes: &mut Option<Stalls>,
+) -> Result<Infallible, PlayError> {
     let (began, mut act_at) = (Instant::now(), Instant::now());
     loop {
         if let Some(until) =

@@ -162,3 +162,76 @@ pub(super) fn files(folder: &Path) -> BTreeMap<u64, PathBuf> {
     };
     entries.filter_map(|entry| Some((number(&entry.path())?, entry.path()))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rooms::results::ResultIds;
+    use broadside_shared::time::MonoTime;
+
+    fn head(game: &str, rules: u64) -> Head {
+        let result_ids = ResultIds::new(MonoTime(0));
+        Head { game: game.to_owned(), rules, lasting: Lasting { session_key: [1; 32], account_key: [2; 32], result_ids } }
+    }
+
+    fn room(id: u32, state: u8) -> Vec<u8> {
+        block::write(Kind::Room, &[&id.to_le_bytes()[..], &[state; 5]].concat())
+    }
+
+    /// Two rooms, and then another state of the first and the end of the second.
+    fn segment() -> (Vec<u8>, usize) {
+        let mut bytes = beginning(&head("toy", 7));
+        bytes.extend(block::write(Kind::Lobby, &[9]));
+        bytes.extend([room(1, 10), room(2, 20), block::write(Kind::Complete, &[])].concat());
+        let complete = bytes.len();
+        bytes.extend([room(1, 11), block::write(Kind::Gone, &2u32.to_le_bytes())].concat());
+        (bytes, complete)
+    }
+
+    fn rooms(segment: &Segment) -> Vec<(u32, u8)> {
+        segment.rooms.iter().map(|(id, state)| (id.0, state[0])).collect()
+    }
+
+    #[test]
+    fn the_newest_state_of_each_room_counts_up_to_where_a_segment_was_cut_off() {
+        let (bytes, complete) = segment();
+        let whole = read(&bytes, "toy", 7).expect("it counts");
+        assert_eq!((rooms(&whole), &whole.lobby[..], whole.is_torn), (vec![(1, 11)], &[9][..], false));
+        for cut in 0..bytes.len() {
+            match read(&bytes[..cut], "toy", 7) {
+                Ok(found) => {
+                    assert!(cut >= complete, "cut at {cut}");
+                    let first = if cut < complete + room(1, 11).len() { 10 } else { 11 };
+                    assert_eq!(rooms(&found), [(1, first), (2, 20)], "cut at {cut}");
+                }
+                Err(why) => assert!(cut < complete && matches!(why, Unusable::NotOne | Unusable::Incomplete)),
+            }
+        }
+        for damaged in 0..bytes.len() {
+            let mut other = bytes.clone();
+            other[damaged] ^= 0x10;
+            // Whatever a byte does, it does not pass for something else.
+            if let Ok(found) = read(&other, "toy", 7) {
+                assert!(found.is_torn && rooms(&found)[0].1 / 10 == 1, "byte {damaged}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_segment_of_another_build_or_game_is_named_and_the_one_before_counts() {
+        let (bytes, _) = segment();
+        assert_eq!(read(&bytes, "toy", 8), Err(Unusable::OtherRules(7, 8)));
+        assert_eq!(read(&bytes, "chess", 7), Err(Unusable::OtherGame("toy".to_owned())));
+        let mut newer = bytes.clone();
+        newer[7] = 2;
+        assert_eq!(read(&newer, "toy", 7), Err(Unusable::OtherFormat(2)));
+        let folder = std::env::temp_dir().join(format!("broadside-segments-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(path(&folder, 3), &bytes).expect("a file");
+        fs::write(path(&folder, 4), &bytes[..60]).expect("a file");
+        fs::write(folder.join("notes.txt"), "no segment").expect("a file");
+        assert_eq!(newest(&folder, "toy", 7).as_ref().map(rooms), Some(vec![(1, 11)]));
+        assert_eq!(newest(&folder, "toy", 8), None);
+        fs::remove_dir_all(&folder).expect("it is there");
+    }
+}
