@@ -96,13 +96,24 @@ pub enum PlayError {
 }
 
 impl PlayError {
+    /// The code with which the server closed the connection.
+    #[must_use]
+    pub fn code(&self) -> Option<CloseCode> {
+        match self {
+            PlayError::Closed { code, .. } => CloseCode::from_code(*code),
+            PlayError::Unreachable { .. }
+            | PlayError::Handshake { .. }
+            | PlayError::Lost(_)
+            | PlayError::Silent
+            | PlayError::Malformed(_) => None,
+        }
+    }
+
     /// Whether a player who was in the game connects again without being asked to.
     #[must_use]
     pub fn is_retried(&self) -> bool {
         match self {
-            PlayError::Closed { code, .. } => {
-                CloseCode::from_code(*code).is_some_and(|code| code.retry() == Retry::Automatic)
-            }
+            PlayError::Closed { .. } => self.code().is_some_and(|code| code.retry() == Retry::Automatic),
             PlayError::Unreachable { .. } | PlayError::Handshake { .. } | PlayError::Lost(_) | PlayError::Silent => true,
             PlayError::Malformed(_) => false,
         }

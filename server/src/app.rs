@@ -72,6 +72,8 @@ pub struct App {
     pub supervisor: Supervisor,
     /// Open connections, HTTP and WebSocket.
     pub connections: AtomicUsize,
+    /// Shards that have closed all their connections because the server ends.
+    pub shards_closed: AtomicUsize,
     /// Limit of open connections: as configured, or as the limit of open files allows.
     pub connections_max: usize,
 }

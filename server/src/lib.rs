@@ -13,6 +13,7 @@
 //! | [`inbox`] | queues of values from other threads, and the wake-up of their reader |
 //! | [`limits`] | limits per address |
 //! | [`topics`] | publish and subscribe: encoded once, kept for new subscribers |
+//! | [`result_ids`] | how results and recordings are numbered |
 //! | [`checkpoints`] | the state of rooms and sessions on disk |
 //! | [`recordings`] | recordings of rooms, as files, and their replay |
 //! | [`rooms`] | the threads that step the rooms |
@@ -23,6 +24,8 @@
 //! | [`bots`] | the server's own bots |
 //! | [`http`] | assets, API, health, metrics |
 //! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the sockets |
+//! | [`hand_over`] | sockets and state from one process to the next |
+//! | [`running`] | a server that is listening, and its end |
 //! | [`program`] | the server as a program: flags, the game's configuration, log, signals |
 //!
 //! A game's program is `fn main() -> ExitCode { broadside_server::run::<MyGame>() }`. [`start`] embeds a server into another program or a
@@ -45,6 +48,7 @@ pub(crate) mod commands;
 pub mod config;
 pub mod files;
 pub mod first_seen;
+pub mod hand_over;
 pub(crate) mod header_fields;
 pub mod host;
 pub mod http;
@@ -63,7 +67,9 @@ pub mod program;
 pub mod recordings;
 pub mod recovery;
 pub(crate) mod requester;
+pub mod result_ids;
 pub mod rooms;
+pub mod running;
 pub mod secret;
 pub(crate) mod security_headers;
 pub mod signals;
@@ -72,7 +78,6 @@ pub mod topics;
 pub mod vital;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
@@ -84,10 +89,7 @@ use broadside_core::room::{RoomConfig, SPECTATORS_MAX, mode_name};
 use broadside_core::room_loop::{KeptRecordings, RecordingPolicy};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::limits::SEATS_MAX;
-use broadside_shared::protocol::message::Publication;
 use broadside_shared::protocol::room::ModeId;
-use broadside_shared::protocol::text::Text;
-use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 use broadside_shared::trial::rules_hash;
 use broadside_store::{OpenError, Store};
@@ -95,6 +97,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use program::run;
+pub use running::Running;
 
 use accounts::Accounts;
 use app::{App, GameInfo, ended};
@@ -104,6 +107,7 @@ use checkpoints::{Checkpoints, Lasting};
 use clock::MonoClock;
 use config::{Config, Record};
 use first_seen::FirstSeen;
+use hand_over::Sockets;
 use http::api::schema::SchemaFile;
 use inbox::{Inbox, Wakeup};
 use limits::holds::{AddressLimits, Caps};
@@ -114,14 +118,17 @@ use lobby::sessions::Sessions;
 use lobby::{LobbyState, ServerLobby};
 use metrics::Metrics;
 use net::arrivals::Shards;
-use net::certificate::{self, Certificate};
+use net::certificate;
 use net::shard::{self, Poller};
 use operator::{OperatorToken, TokenFile};
 use recordings::{Folder, Recordings};
+use recovery::Predecessor;
 use rooms::context::ServerContext;
 use rooms::pool::Pool;
-use rooms::results::{ResultIds, ResultSink};
-use store::{Kept, StoreHealth};
+use result_ids::ResultIds;
+use rooms::results::ResultSink;
+use running::Threads;
+use store::StoreHealth;
 use topics::Topics;
 use vital::Supervisor;
 
@@ -129,117 +136,6 @@ const _: () = assert!(config::CAPACITY_MAX + SPECTATORS_MAX <= SEATS_MAX);
 
 /// Threads that run rooms, per core: while one is busy with a long tick of a large room, the other runs the small ones.
 const ROOM_THREADS_PER_CORE: usize = 2;
-
-/// How often a server that drains looks whether matches have ended: more often than the shortest results are shown.
-const DRAIN_LOOKS_EVERY: Duration = Duration::from_millis(250);
-
-/// A server that is listening.
-pub struct Running<G: Game> {
-    /// The bound address, with the actual port even if the configured one is 0.
-    pub address: SocketAddr,
-    /// The plain-HTTP port that redirects to https, if one is configured.
-    pub redirect: Option<SocketAddr>,
-    secure: bool,
-    ending: watch::Sender<bool>,
-    served: tokio::task::JoinHandle<()>,
-    threads: Vec<JoinHandle<()>>,
-    certificate: Option<Arc<Certificate>>,
-    app: Arc<App>,
-    lobby: Arc<ServerLobby<G>>,
-    kept: Kept,
-    recordings: Recordings,
-    checkpoints: Checkpoints,
-    /// Removed when the server ends.
-    token_file: Option<TokenFile>,
-}
-
-impl<G: Game> Running<G> {
-    /// The file with the generated operator token. `None` if the operator configured a token, or the file could not be written.
-    #[must_use]
-    pub fn token_file(&self) -> Option<&Path> {
-        self.token_file.as_ref().map(|file| file.path.as_path())
-    }
-
-    #[must_use]
-    pub fn app(&self) -> &App {
-        &self.app
-    }
-
-    #[must_use]
-    pub fn lobby(&self) -> &ServerLobby<G> {
-        &self.lobby
-    }
-
-    /// The URL scheme: `http` or `https`.
-    #[must_use]
-    pub fn scheme(&self) -> &'static str {
-        if self.secure { "https" } else { "http" }
-    }
-
-    /// Reloads the certificate. One that is invalid is logged, and the current one stays.
-    pub async fn renew(&self) {
-        match &self.certificate {
-            Some(certificate) => certificate::reload(certificate).await,
-            None => tracing::info!("nothing to reload: without TLS there is no certificate"),
-        }
-    }
-
-    /// Resolves with the name of a vital thread or task once that is gone: the process should then exit, to be restarted.
-    pub async fn gone(&self) -> String {
-        self.app.supervisor.gone().await
-    }
-
-    /// Lets nobody in from here on, says so, and waits until the matches in progress have ended, at most as long as the flags say.
-    pub async fn drain(&self) {
-        let app = &self.app;
-        let wait = Duration::from_secs(app.config.drain_wait.into());
-        app.rooms.drain();
-        let mut playing: Vec<_> = app.rooms.all().into_iter().filter(|room| room.status.is_in_match()).collect();
-        tracing::info!(
-            matches = playing.len(),
-            wait_s = wait.as_secs(),
-            "draining: matches end first, and nobody is let in"
-        );
-        if !playing.is_empty() {
-            let notice = Text::new("The server restarts once the matches in progress have ended.");
-            let notice = Publication::Announcement(notice.expect("it is short"));
-            app.lobby.context.publish(Topic::Notices, None, notice);
-        }
-        let over = async {
-            // Whatever follows a match is none of those in progress.
-            while !playing.is_empty() {
-                tokio::time::sleep(DRAIN_LOOKS_EVERY).await;
-                playing.retain(|room| room.status.is_in_match() && !room.is_over());
-            }
-        };
-        if tokio::time::timeout(wait, over).await.is_err() {
-            tracing::warn!("draining: matches go on for longer than --drain-wait, and are cut short");
-        }
-    }
-
-    /// Closes every connection with "going away", ends the rooms, and returns when all threads have ended and every result is queued.
-    pub async fn end(self) {
-        let _ = self.ending.send(true);
-        for inbox in self.app.lobby.context.shards.iter() {
-            inbox.send([ShardCommand::Shutdown]);
-        }
-        let _ = self.served.await;
-        let (app, threads, recordings, checkpoints) = (self.app, self.threads, self.recordings, self.checkpoints);
-        app.rooms.end_threads();
-        let wait = move || {
-            for thread in threads {
-                let _ = thread.join();
-            }
-            app.rooms.end_rooms();
-            // The rooms have ended, so nothing more is recorded.
-            recordings.end();
-            checkpoints.end();
-        };
-        let _ = tokio::task::spawn_blocking(wait).await;
-        // The rooms have ended, so no result follows.
-        self.kept.end().await;
-    }
-}
 
 /// Why a server does not start. Each is one line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -270,27 +166,56 @@ pub enum StartError {
     System(anyhow::Error),
 }
 
+/// What a server begins with.
+pub(crate) enum Beginning {
+    /// Nothing, or what a server that crashed has left.
+    Fresh,
+    /// What another process hands over.
+    TakeOver(hand_over::Inheritance),
+    /// What was to be handed over, to a process that then failed.
+    GoOn(hand_over::Sockets, Vec<u8>),
+}
+
 /// Binds the port, opens the persistent rooms and starts to serve.
 ///
 /// # Errors
 /// See [`StartError`]. The message says what to do.
 pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G>, StartError> {
+    start_with(config, game, Beginning::Fresh).await
+}
+
+/// The same from this beginning.
+///
+/// # Errors
+/// See [`StartError`].
+pub(crate) async fn start_with<G: Game>(
+    config: Config,
+    game: G::Config,
+    beginning: Beginning,
+) -> Result<Running<G>, StartError> {
     config.check().map_err(StartError::Config)?;
     G::check_config(&game).map_err(StartError::Game)?;
     http::assets::check(&config).map_err(StartError::Assets)?;
     let certificate = certificate::configured(&config).map_err(StartError::Certificate)?.map(Arc::new);
     let tls = certificate.clone().map(certificate::acceptor).transpose().map_err(StartError::Certificate)?;
-    let (listener, address) = bind(config.host, config.port, "--port").await.map_err(StartError::Listen)?;
-    let in_the_clear = match config.redirect_http {
-        Some(port) => Some(bind(config.host, port, "--redirect-http").await.map_err(StartError::Listen)?),
-        None => None,
+    let rules = rules_hash::<G>();
+    let Ready { sockets, predecessor, begun } = get_ready::<G>(&config, rules, beginning).await?;
+    let bound = || StartError::Listen(anyhow::anyhow!("cannot use the listening socket"));
+    let again = sockets.again().map_err(|_| bound())?;
+    let listen = |socket: std::net::TcpListener| {
+        socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket)).map_err(|_| bound())
     };
+    let (listener, in_the_clear) = (listen(again.main)?, again.redirect.map(listen).transpose()?);
+    let address = listener.local_addr().map_err(|_| bound())?;
     let (ending, ending_seen) = watch::channel(false);
     let supervisor = Supervisor::new(ending_seen);
     let (store, kept) = store::open(&config, &supervisor).await?;
+    // Only now: no other server has the data folder.
+    let predecessor = predecessor.or_else(|| recovery::find::<G>(&config, rules));
     let (operator, token_file) = operator_token(&config, address.port()).map_err(StartError::Operator)?;
-    let Opened { app, lobby, shards, threads, recordings, checkpoints } =
-        open::<G>(config, game, operator, (store, kept.health.clone()), supervisor).map_err(StartError::System)?;
+    let from = (predecessor, rules);
+    let opened = open::<G>(config, game, operator, (store, kept.health.clone()), supervisor, from);
+    let Opened { app, lobby, shards, threads, recordings, checkpoints, head } = opened.map_err(StartError::System)?;
     let loaded = moderation::load(&app.store, &app.lobby, store::now_us()).await;
     loaded.context("cannot read accounts").map_err(StartError::System)?;
     app.supervisor.spawn("sweep", sweep(Arc::clone(&app), Arc::clone(&lobby)));
@@ -301,8 +226,8 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
     let secure = tls.is_some();
     let served = app.supervisor.spawn("listener", net::listener::serve(listener, tls, router, Arc::clone(&app)));
     tracing::info!(%address, tls = secure, game = G::NAME, "listening");
-    let redirect = in_the_clear.as_ref().map(|(_, address)| *address);
-    if let Some((listener, from)) = in_the_clear {
+    let redirect = in_the_clear.as_ref().and_then(|socket| socket.local_addr().ok());
+    if let (Some(listener), Some(from)) = (in_the_clear, redirect) {
         let router = http::redirect::router(Arc::clone(&app), address.port());
         app.supervisor.spawn("redirect", net::redirect::serve(listener, router, Arc::clone(&app)));
         tracing::info!(address = %from, "redirecting http to https");
@@ -311,6 +236,7 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
         tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
         app.supervisor.spawn("certificate", certificate::watch(Arc::clone(certificate), app.ending.clone()));
     }
+    begun.say().map_err(|error| StartError::System(error.into()))?;
     Ok(Running {
         address,
         redirect,
@@ -319,6 +245,9 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
         served,
         threads,
         certificate,
+        successors: running::Successors::listen(&app.config),
+        sockets,
+        head,
         app,
         lobby,
         kept,
@@ -326,6 +255,57 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
         checkpoints,
         token_file,
     })
+}
+
+/// What is there before the data folder is opened.
+struct Ready<G: Game> {
+    sockets: Sockets,
+    /// The server whose state was handed over.
+    predecessor: Option<Predecessor<G>>,
+    begun: Begun,
+}
+
+/// Whom to tell once the server serves.
+enum Begun {
+    Nobody,
+    Predecessor(hand_over::Inheritance),
+}
+
+impl Begun {
+    fn say(self) -> std::io::Result<()> {
+        match self {
+            Begun::Nobody => Ok(()),
+            Begun::Predecessor(inheritance) => inheritance.serves(),
+        }
+    }
+}
+
+async fn get_ready<G: Game>(config: &Config, rules: u64, beginning: Beginning) -> Result<Ready<G>, StartError> {
+    let read = |state: Vec<u8>, may_migrate: bool| {
+        let read = Predecessor::<G>::of_state(&state, rules, may_migrate);
+        read.map(Some).map_err(|why| StartError::System(anyhow::anyhow!("cannot go on from the other server: {why}")))
+    };
+    match beginning {
+        Beginning::Fresh => {
+            let main = bind(config.host, config.port, "--port").await.map_err(StartError::Listen)?;
+            let redirect = match config.redirect_http {
+                Some(port) => Some(bind(config.host, port, "--redirect-http").await.map_err(StartError::Listen)?),
+                None => None,
+            };
+            Ok(Ready { sockets: Sockets { main, redirect }, predecessor: None, begun: Begun::Nobody })
+        }
+        Beginning::TakeOver(inheritance) => {
+            let taken = tokio::task::spawn_blocking(move || inheritance.take().map(|state| (state, inheritance)));
+            let gone = |error: std::io::Error| StartError::System(anyhow::anyhow!("the other server is gone: {error}"));
+            let (state, inheritance) = taken.await.map_err(|error| StartError::System(error.into()))?.map_err(gone)?;
+            let sockets = inheritance.sockets.again().map_err(gone)?;
+            let predecessor = read(state, inheritance.may_migrate)?;
+            Ok(Ready { sockets, predecessor, begun: Begun::Predecessor(inheritance) })
+        }
+        Beginning::GoOn(sockets, state) => {
+            Ok(Ready { sockets, predecessor: read(state, false)?, begun: Begun::Nobody })
+        }
+    }
 }
 
 /// The operator token: the one in the configured file, or a new one in a file where the operator's programs look for it. If that file
@@ -351,9 +331,11 @@ struct Opened<G: Game> {
     app: Arc<App>,
     lobby: Arc<ServerLobby<G>>,
     shards: Arc<Shards<G>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Threads,
     recordings: Recordings,
     checkpoints: Checkpoints,
+    /// What the checkpoints begin with.
+    head: Head,
 }
 
 /// Starts the server behind the listener: the threads of rooms, shards and bots, and the persistent rooms.
@@ -363,10 +345,9 @@ fn open<G: Game>(
     operator: OperatorToken,
     (store, store_health): (Store, StoreHealth),
     supervisor: Supervisor,
+    (predecessor, rules): (Option<Predecessor<G>>, u64),
 ) -> anyhow::Result<Opened<G>> {
-    let rules = rules_hash::<G>();
-    let predecessor = recovery::find::<G>(&config, rules);
-    let clock = MonoClock::start_at(predecessor.as_ref().map_or(MonoTime(0), |found| found.now));
+    let clock = MonoClock::start_at(predecessor.as_ref().map_or(MonoTime(0), Predecessor::now));
     let lasting = match &predecessor {
         Some(found) => found.lasting,
         None => Lasting {
@@ -379,7 +360,7 @@ fn open<G: Game>(
     let recordings = recordings::start(Folder::of(&config), Arc::clone(&metrics));
     let recordings = recordings.context("cannot keep recordings in --data")?;
     let head = Head { game: G::NAME.to_owned(), rules, lasting };
-    let checkpoints = checkpoints::start(&config, head, Arc::clone(&metrics));
+    let checkpoints = checkpoints::start(&config, head.clone(), Arc::clone(&metrics));
     let checkpoints = checkpoints.context("cannot keep checkpoints in --data; --checkpoint off does without")?;
     metrics.watch(store_health.clone());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -393,7 +374,7 @@ fn open<G: Game>(
     let shards = Arc::new(Shards::new(pollers.iter().map(|poller| Inbox::new(Arc::clone(poller.wakeup())))));
     let (sessions, account_tokens) = (Sessions::new(lasting.session_key), AccountTokens::new(lasting.account_key));
     let pool = Arc::new(Pool::new(clock.clone()));
-    let mut threads = pool
+    let rooms = pool
         .start(cores().max(2) * ROOM_THREADS_PER_CORE, &supervisor)
         .context("cannot start the threads of the rooms")?;
     let connections_max = files::connections_max(config.max_connections, net::bounds::SPARE_CONNECTIONS, inboxes.len());
@@ -434,6 +415,7 @@ fn open<G: Game>(
         ending: supervisor.ending(),
         supervisor,
         connections: AtomicUsize::new(0),
+        shards_closed: AtomicUsize::new(0),
         connections_max,
     });
     if let Some(predecessor) = predecessor {
@@ -442,9 +424,8 @@ fn open<G: Game>(
     }
     let started =
         start_shards(&app, &lobby, &shards, pollers, bots).context("cannot start the threads of the shards")?;
-    threads.extend(started);
     open_persistent_rooms(&lobby.directory, app.config.rooms);
-    Ok(Opened { app, lobby, shards, threads, recordings, checkpoints })
+    Ok(Opened { app, lobby, shards, threads: Threads { rooms, shards: started }, recordings, checkpoints, head })
 }
 
 /// Starts the threads of the shards, and that of the server's own bots.
@@ -518,13 +499,12 @@ fn accounts(config: &Config, store: Store, context: ServerContext) -> anyhow::Re
 }
 
 /// Listens on a port; `flag` is the option that sets it, for the error message.
-async fn bind(host: IpAddr, port: u16, flag: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+async fn bind(host: IpAddr, port: u16, flag: &str) -> anyhow::Result<std::net::TcpListener> {
     let address = SocketAddr::new(host, port);
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| anyhow::anyhow!(broadside_cli::cannot_listen(address, &error, flag)))?;
-    let address = listener.local_addr().context("cannot read the bound address")?;
-    Ok((listener, address))
+    listener.into_std().context("cannot use the listening socket")
 }
 
 /// Once a second: removes ended rooms, assembles the leaderboard, drops unused rate limits, and leaves a checkpoint of sessions and topics.

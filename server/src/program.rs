@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use broadside_cli::{Environment, REFUSED, refuse};
 use broadside_shared::game::Game;
+use broadside_shared::trial::rules_hash;
 use clap::Parser;
 
 use crate::commands::Command;
 use crate::config::{Config, game as game_config};
 use crate::log::{self, Filter};
+use crate::hand_over::{self, Hello, Successor};
 use crate::signals::{self, SignalAction, Signals};
-use crate::{Running, StartError, files, start};
+use crate::{Beginning, Running, StartError, files, start_with};
 
 /// Exit status of a server that cannot start or cannot continue.
 const FAILED: u8 = 1;
@@ -28,6 +32,15 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(15);
 struct Arguments {
     #[command(flatten)]
     config: Config,
+
+    /// Take over from the server that runs with the same --data: its port, players and rooms. It ends; players notice a short pause
+    #[arg(long)]
+    take_over: bool,
+
+    /// With --take-over: also if the rules of the game are others; players keep their seats, and worlds begin anew
+    #[arg(long, requires = "take_over")]
+    allow_migration: bool,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -36,7 +49,8 @@ struct Arguments {
 #[must_use]
 pub fn run<G: Game>() -> ExitCode {
     bound_arenas();
-    let (Arguments { config, command }, environment) = broadside_cli::parse::<Arguments>();
+    let program = std::env::current_exe();
+    let (Arguments { config, take_over, allow_migration, command }, environment) = broadside_cli::parse::<Arguments>();
     if let Some(command) = command {
         return command.run::<G>(&config);
     }
@@ -59,7 +73,12 @@ pub fn run<G: Game>() -> ExitCode {
             return FAILED.into();
         }
     };
-    let code = match runtime.block_on(serve::<G>(config, game, &environment)) {
+    let hello = take_over.then(|| Hello {
+        game: G::NAME.to_owned(),
+        rules: rules_hash::<G>(),
+        may_migrate: allow_migration,
+    });
+    let code = match runtime.block_on(serve::<G>(config, game, hello, program.ok(), &environment)) {
         Ok(code) => code,
         Err(error) => {
             log.error(&environment.explain(&format!("{error:#}")));
@@ -100,8 +119,14 @@ fn bound_arenas() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn bound_arenas() {}
 
-/// Serves until a signal ends the server. Returns the exit status.
-async fn serve<G: Game>(config: Config, game: G::Config, environment: &Environment) -> anyhow::Result<u8> {
+/// Serves until a signal ends the server, or another one takes over. Returns the exit status.
+async fn serve<G: Game>(
+    config: Config,
+    game: G::Config,
+    hello: Option<Hello>,
+    program: Option<PathBuf>,
+    environment: &Environment,
+) -> anyhow::Result<u8> {
     let mut signals = signals::listen()?;
     for (variable, value) in environment.foreign() {
         tracing::warn!(
@@ -112,19 +137,39 @@ async fn serve<G: Game>(config: Config, game: G::Config, environment: &Environme
     }
     // Every connection needs a file descriptor.
     files::raise_limit();
-    // In a task, so that a signal can end it while it waits for a file.
-    let running = tokio::select! {
-        running = tokio::spawn(start::<G>(config, game)) => running??,
-        (name, _) = signals.end() => {
-            tracing::info!(signal = name, "ended during startup");
-            return Ok(0);
+    let mut beginning = match hello {
+        None => Beginning::Fresh,
+        Some(hello) => {
+            let data = config.data.path().context("--take-over needs the --data folder of the running server")?.to_owned();
+            let asked = tokio::task::spawn_blocking(move || hand_over::ask(&data, &hello)).await?;
+            Beginning::TakeOver(asked.map_err(anyhow::Error::msg)?)
         }
     };
-    // The only line on standard output, for scripts that use port 0.
-    let mut stdout = std::io::stdout();
-    let _ = writeln!(stdout, "listening on {}://{}", running.scheme(), running.address);
-    let _ = stdout.flush();
-    let code = until_the_end(&running, &mut signals).await;
+    loop {
+        // In a task, so that a signal can end it while it waits for a file.
+        let running = tokio::select! {
+            running = tokio::spawn(start_with::<G>(config.clone(), game.clone(), beginning)) => running??,
+            (name, _) = signals.end() => {
+                tracing::info!(signal = name, "ended during startup");
+                return Ok(0);
+            }
+        };
+        // The only line on standard output, for scripts that use port 0.
+        let mut stdout = std::io::stdout();
+        let _ = writeln!(stdout, "listening on {}://{}", running.scheme(), running.address);
+        let _ = stdout.flush();
+        match until_the_end(&running, &mut signals, program.as_deref()).await {
+            End::Status(code) => return end(running, code, &mut signals).await,
+            End::Successor(successor) => match give(running, successor).await {
+                None => return Ok(0),
+                Some(again) => beginning = again,
+            },
+        }
+    }
+}
+
+/// Lets matches end, if the flags say so, and ends the server.
+async fn end<G: Game>(running: Running<G>, code: u8, signals: &mut Signals) -> anyhow::Result<u8> {
     if code == 0 && running.app().config.drain_wait > 0 {
         tokio::select! {
             () = running.drain() => {}
@@ -142,15 +187,70 @@ async fn serve<G: Game>(config: Config, game: G::Config, environment: &Environme
     }
 }
 
-/// Waits for a reason to end. Returns the exit status.
-async fn until_the_end<G: Game>(running: &Running<G>, signals: &mut Signals) -> u8 {
+/// Hands over to a successor. If that fails, returns what this server goes on from.
+async fn give<G: Game>(running: Running<G>, successor: Successor) -> Option<Beginning> {
+    tracing::info!("handing over: closing every connection, which continues at the successor");
+    let stalled = Instant::now();
+    let still = running.stand_still().await;
+    let (sockets, state) = (still.sockets.again(), still.state.clone());
+    let given = tokio::task::spawn_blocking(move || successor.give(&state)).await;
+    match given.map_err(std::io::Error::other).flatten() {
+        Ok(()) => {
+            tracing::info!(stall_ms = stalled.elapsed().as_millis() as u64, bytes = still.state.len(), "handed over");
+            still.end().await;
+            None
+        }
+        Err(error) => {
+            tracing::error!(%error, "the successor failed: this server goes on");
+            match sockets {
+                Ok(sockets) => Some(Beginning::GoOn(sockets, still.state)),
+                Err(error) => {
+                    tracing::error!(%error, "no descriptors are left to go on with");
+                    None
+                }
+            }
+        }
+    }
+}
+
+/// Starts this program again, from the file where it was, as its own successor.
+fn start_successor(program: Option<&Path>) {
+    let Some(program) = program else { return tracing::error!("the file of this program is unknown: it cannot be started again") };
+    let words = std::env::args_os().skip(1).filter(|word| word != "--take-over");
+    let mut command = tokio::process::Command::new(program);
+    match command.args(words).arg("--take-over").spawn() {
+        Ok(mut child) => {
+            tracing::info!(program = %program.display(), process = child.id(), "starting a successor");
+            tokio::spawn(async move {
+                if let Ok(status) = child.wait().await {
+                    tracing::warn!(%status, "the successor has ended");
+                }
+            });
+        }
+        Err(error) => tracing::error!(program = %program.display(), %error, "cannot start a successor: this server goes on"),
+    }
+}
+
+/// Why a server ends.
+enum End {
+    /// With this exit status.
+    Status(u8),
+    /// Another process is ready to take over.
+    Successor(Successor),
+}
+
+/// Waits for a reason to end.
+async fn until_the_end<G: Game>(running: &Running<G>, signals: &mut Signals, program: Option<&Path>) -> End {
     let mut ignored = BTreeSet::new();
+    let successor = running.successor();
+    tokio::pin!(successor);
     loop {
         let action = tokio::select! {
             action = signals.next() => action,
+            successor = &mut successor => return End::Successor(successor),
             part = running.gone() => {
                 tracing::error!(part, "shutting down for a restart: closing every connection");
-                return FAILED;
+                return End::Status(FAILED);
             }
         };
         match action {
@@ -159,7 +259,11 @@ async fn until_the_end<G: Game>(running: &Running<G>, signals: &mut Signals) -> 
                     0 => tracing::info!(signal = name, "shutting down: closing every connection"),
                     _ => tracing::info!(signal = name, "shutting down: matches in progress end first"),
                 }
-                return 0;
+                return End::Status(0);
+            }
+            SignalAction::HandOver(name) => {
+                tracing::info!(signal = name, "handing over to a new process");
+                start_successor(program);
             }
             SignalAction::Reload(name) => {
                 tracing::info!(signal = name, "reloading the certificate");
@@ -168,11 +272,11 @@ async fn until_the_end<G: Game>(running: &Running<G>, signals: &mut Signals) -> 
                     () = running.renew() => {}
                     part = running.gone() => {
                         tracing::error!(part, "shutting down for a restart: closing every connection");
-                        return FAILED;
+                        return End::Status(FAILED);
                     }
                     (name, _) = signals.end() => {
                         tracing::info!(signal = name, "shutting down: closing every connection");
-                        return 0;
+                        return End::Status(0);
                     }
                 }
             }

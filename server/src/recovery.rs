@@ -34,10 +34,9 @@ struct SavedLobby {
 /// Another server, to go on from.
 pub struct Predecessor<G: Game> {
     pub lasting: Lasting,
-    /// What the clock is to read.
-    pub now: MonoTime,
     lobby: SavedLobby,
-    rooms: Vec<(SavedEntry, SavedRoom, G)>,
+    /// A room without a world is one whose rules are others: its world begins anew.
+    rooms: Vec<(SavedEntry, SavedRoom, Option<G>)>,
 }
 
 /// What was given back.
@@ -65,12 +64,11 @@ pub fn save_lobby<G: Game>(lobby: &ServerLobby<G>) -> Vec<u8> {
 pub fn find<G: Game>(config: &Config, rules: u64) -> Option<Predecessor<G>> {
     let folder = config.checkpoints()?;
     let segment = segment::newest(&folder, G::NAME, rules)?;
-    let Some(found) = Predecessor::<G>::read(segment) else {
+    let Some(found) = Predecessor::<G>::read(segment, rules) else {
         tracing::warn!(folder = %folder.display(), "the checkpoint cannot be read by this build: everything starts anew");
         return None;
     };
-    let now = Moment::at(MonoTime(0));
-    let Some(away_us) = found.lobby.moment.us_until(&now) else {
+    let Some(away_us) = found.away_us() else {
         tracing::warn!("the clock was set back while the server was away: everything starts anew");
         return None;
     };
@@ -83,28 +81,49 @@ pub fn find<G: Game>(config: &Config, rules: u64) -> Option<Predecessor<G>> {
         );
         return None;
     }
-    let away_us = if found.lobby.moment.is_same_boot(&now) { away_us } else { away_us.max(AFTER_BOOT_US) };
-    let now = found.lobby.moment.now.plus_us(away_us);
     tracing::info!(rooms = found.rooms.len(), away_ms = away_us / 1000, "the server goes on after a crash");
-    Some(Predecessor { now, ..found })
+    Some(found)
 }
 
 impl<G: Game> Predecessor<G> {
+    /// Reads the state that another process hands over.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(crate) fn of_state(state: &[u8], rules: u64, may_migrate: bool) -> Result<Self, String> {
+        let segment = segment::read(state, G::NAME, (!may_migrate).then_some(rules)).map_err(|why| why.to_string())?;
+        let found = Self::read(segment, rules).ok_or("this build cannot read its state")?;
+        tracing::info!(rooms = found.rooms.len(), stall_ms = found.away_us().unwrap_or(0) / 1000, "the server is taken over");
+        Ok(found)
+    }
+
+    /// How long the server has been away, in microseconds; `None` if nobody knows.
+    fn away_us(&self) -> Option<u64> {
+        let (then, now) = (&self.lobby.moment, Moment::at(MonoTime(0)));
+        let away_us = then.us_until(&now)?;
+        Some(if then.is_same_boot(&now) { away_us } else { away_us.max(AFTER_BOOT_US) })
+    }
+
+    /// What the clock is to read now.
+    pub(crate) fn now(&self) -> MonoTime {
+        self.lobby.moment.now.plus_us(self.away_us().unwrap_or(0))
+    }
+
     /// Reads a segment; `None` if this build cannot. A room that it cannot read is left out.
     #[must_use]
-    pub fn read(segment: Segment) -> Option<Self> {
+    pub fn read(segment: Segment, rules: u64) -> Option<Self> {
         let lobby: SavedLobby = saved::load(&segment.lobby).ok()?;
         if segment.is_torn {
             tracing::info!("the last write of the checkpoint was cut off; what came before it counts");
         }
         let mut rooms = Vec::new();
         for (id, payload) in &segment.rooms {
-            match read_whole_room::<G>(payload) {
+            match read_whole_room::<G>(payload, segment.head.rules == rules) {
                 Some(room) => rooms.push(room),
                 None => tracing::warn!(room = %id, "a room cannot be read, and is lost"),
             }
         }
-        Some(Predecessor { lasting: segment.head.lasting, now: lobby.moment.now, lobby, rooms })
+        Some(Predecessor { lasting: segment.head.lasting, lobby, rooms })
     }
 
     /// Gives everything back. No shard, no room and no listener may run yet. The first `sockets` of the shards have clients.
@@ -118,24 +137,35 @@ impl<G: Game> Predecessor<G> {
         for (entry, saved, world) in rooms {
             let info = entry.info();
             for seat in &saved.seats {
-                let state = parked.remove(&seat.session).map_or_else(ParkedSession::default, |mut saved| {
-                    if saved.is_connected {
-                        saved.parked.subscriptions.mark_all_received(|_| newest);
-                    }
-                    saved.parked
+                let mut session = parked.remove(&seat.session).unwrap_or_else(|| SavedSession {
+                    // It was seated after the sessions were saved.
+                    id: seat.session,
+                    name: Some(seat.occupant.name.clone()),
+                    account: seat.account,
+                    is_connected: true,
+                    parked: ParkedSession::default(),
                 });
-                let location = seat.location(&info, sockets);
-                lobby.sessions.restore(seat.session, &seat.occupant.name, seat.account, location, state);
+                if session.is_connected {
+                    session.parked.subscriptions.mark_all_received(|_| newest);
+                }
+                lobby.sessions.restore(session, Ok(seat.location(&info, sockets)));
                 restored.seats += 1;
             }
             lobby.directory.restore(entry, (saved, world), sockets);
         }
+        // After a crash nobody knows whether those without a seat are still there. Bots come back as others.
+        let until = lobby.context.clock.now().plus_us(u64::from(lobby.context.grace_s) * 1_000_000);
+        let waiting = parked.into_values().filter(|session| !session.is_connected && session.name.is_some());
+        waiting.for_each(|session| lobby.sessions.restore(session, Err(until)));
         restored
     }
 }
 
-fn read_whole_room<G: Game>(payload: &[u8]) -> Option<(SavedEntry, SavedRoom, G)> {
+fn read_whole_room<G: Game>(payload: &[u8], is_same: bool) -> Option<(SavedEntry, SavedRoom, Option<G>)> {
     let (entry, room) = read_room(payload)?;
+    if !is_same {
+        return Some((entry, saved::load_first(room).ok()?, None));
+    }
     let (saved, world) = saved::load(room).ok()?;
-    Some((entry, saved, world))
+    Some((entry, saved, Some(world)))
 }

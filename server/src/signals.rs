@@ -9,6 +9,8 @@ pub enum SignalAction {
     End(&'static str, u8),
     /// Reload files that may have changed.
     Reload(&'static str),
+    /// Start this program again, and hand over to it.
+    HandOver(&'static str),
     /// No effect. Unhandled, the signal would end the process.
     Ignore(&'static str),
 }
@@ -39,7 +41,8 @@ impl Signals {
             match self.received.recv().await {
                 Some(SignalAction::End(name, number)) => return (name, number),
                 Some(action @ SignalAction::Reload(_)) => self.pending = Some(action),
-                Some(SignalAction::Ignore(_)) => {}
+                // Whoever ends does not hand over.
+                Some(SignalAction::HandOver(_) | SignalAction::Ignore(_)) => {}
                 None => std::future::pending().await,
             }
         }
@@ -62,8 +65,8 @@ pub fn listen() -> std::io::Result<Signals> {
         }
         Signal::SIGHUP => Some(SignalAction::Reload(signal.as_str())),
         // The write to a file that reached its size limit, such as a redirected standard error, reports the error.
+        Signal::SIGUSR2 => Some(SignalAction::HandOver(signal.as_str())),
         Signal::SIGUSR1
-        | Signal::SIGUSR2
         | Signal::SIGPIPE
         | Signal::SIGALRM
         | Signal::SIGVTALRM

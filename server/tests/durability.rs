@@ -14,8 +14,10 @@ use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::Target;
 use broadside_shared::client::{ClientConfig, Detail};
 use broadside_shared::game::{Bot as _, Game};
+use broadside_shared::ids::{PlayerId, RoomId};
+use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
 use broadside_store::testing::{Stop, TestPostgres};
 use sqlx::{PgPool, Row, SqlitePool};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -55,13 +57,19 @@ impl Drop for Folder {
     }
 }
 
-/// Starts the program. Returns it with its address.
-async fn start(folder: &Folder, database: Option<&str>) -> (Child, String) {
+/// The program with these flags.
+fn program(folder: &Folder, database: Option<&str>, flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_broadside-server"));
     command.args(["--port", "0", "--bots", "0", "--limit-exempt", "127.0.0.1", "--metrics-allow", "127.0.0.1"]);
     command.arg("--assets").arg(&folder.0).arg("--data").arg(folder.data());
     command.args(database.iter().flat_map(|url| ["--database", url]));
-    command.env("RUST_LOG", "error").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    command.args(flags).env("RUST_LOG", "error").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// Starts the program. Returns it with its address.
+async fn start(folder: &Folder, database: Option<&str>, flags: &[&str]) -> (Child, String) {
+    let mut command = program(folder, database, flags);
     let mut child = command.spawn().expect("the program is there");
     let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
     let line = lines.next_line().await.expect("a pipe").expect("a line before it ends");
@@ -162,7 +170,7 @@ async fn a_killed_server_loses_no_result_that_was_on_disk_and_doubles_none() {
     drop(at);
     let mut killed_at = Vec::new();
     for _ in 0..kills {
-        let (mut child, listens) = start(&folder, None).await;
+        let (mut child, listens) = start(&folder, None, &[]).await;
         address.send_replace(Some(listens));
         // Long enough for a stay to end, and then at any moment of the next one.
         tokio::time::sleep(STAY + Duration::from_millis(fastrand::u64(1500..9000))).await;
@@ -171,7 +179,7 @@ async fn a_killed_server_loses_no_result_that_was_on_disk_and_doubles_none() {
         killed_at.push(Instant::now());
     }
     // The last run writes what waits on disk.
-    let (child, listens) = start(&folder, None).await;
+    let (child, listens) = start(&folder, None, &[]).await;
     drop(address);
     futures_util::future::join_all(playing).await;
     while !get(&listens, "/healthz").await.contains("\"results_on_disk_bytes\":0") {
@@ -194,44 +202,115 @@ async fn a_killed_server_loses_no_result_that_was_on_disk_and_doubles_none() {
     assert!(!left.is_empty() && lost.is_empty(), "{lost:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_was_killed_gives_everyone_back_the_same_seat() {
-    let folder = Folder::new("crash");
-    let (mut child, listens) = start(&folder, None).await;
-    let target = |listens: &str| Target::parse(&format!("ws://{listens}/ws")).expect("a fine address");
+fn target(listens: &str) -> Target {
+    Target::parse(&format!("ws://{listens}/ws")).expect("a fine address")
+}
+
+/// Players with seats.
+async fn seated(listens: &str, count: u64) -> Vec<Player<Arena>> {
     let mut players = Vec::new();
-    for index in 0..4 {
+    for index in 0..count {
         let name = Name::new(&format!("p{index}")).expect("a fine name");
         let room = Some(RoomChoice::Quick);
         let config =
             ClientConfig { name, agent: "test".to_owned(), room, role: Role::Play, detail: Detail::Replica };
         let bot = <Arena as Game>::Bot::cheap(index);
-        let mut player = Player::<Arena>::connect(&target(&listens), config, bot).await.expect("it listens");
+        let mut player = Player::<Arena>::connect(&target(listens), config, bot).await.expect("it listens");
         while !player.joined() {
             player.step(Instant::now() + Duration::from_millis(20)).await.expect("it plays");
         }
         players.push(player);
     }
-    let seat = |player: &Player<Arena>| (player.client().room(), player.client().player());
-    let seats: Vec<_> = players.iter().map(seat).collect();
+    players
+}
+
+/// As the client sees it.
+type Room = (RoomId, ModeId, Role);
+
+fn seats(players: &[Player<Arena>]) -> Vec<(Option<Room>, Option<PlayerId>)> {
+    players.iter().map(|player| (player.client().room(), player.client().player())).collect()
+}
+
+/// Everyone connects again, and gets a snapshot.
+async fn come_back(players: &mut [Player<Arena>], listens: &str) {
+    for player in players {
+        player.reconnect(&target(listens)).await.expect("it listens");
+        while !matches!(player.step(Instant::now() + Duration::from_secs(1)).await, Ok(Progress::Snapshot(_))) {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_killed_gives_everyone_back_the_same_seat() {
+    let folder = Folder::new("crash");
+    let (mut child, listens) = start(&folder, None, &[]).await;
+    let mut players = seated(&listens, 4).await;
+    let before = seats(&players);
     // Whatever is written from now on knows all of them.
     let written = metric(&listens, "broadside_checkpoint_bytes_total").await;
     while metric(&listens, "broadside_checkpoint_bytes_total").await < written + 4000.0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     child.kill().await.expect("it runs");
-    let (child, listens) = start(&folder, None).await;
-    for player in &mut players {
-        player.reconnect(&target(&listens)).await.expect("it listens");
-        while !matches!(player.step(Instant::now() + Duration::from_secs(1)).await, Ok(Progress::Snapshot(_))) {}
-    }
-    assert_eq!(players.iter().map(seat).collect::<Vec<_>>(), seats);
+    let (child, listens) = start(&folder, None, &[]).await;
+    come_back(&mut players, &listens).await;
+    assert_eq!(seats(&players), before);
     assert_eq!(metric(&listens, "broadside_players").await, 4.0, "nobody has two seats");
     terminate(child).await;
     // After the orderly end there is nothing to go on from.
-    let (child, listens) = start(&folder, None).await;
+    let (child, listens) = start(&folder, None, &[]).await;
     assert_eq!(metric(&listens, "broadside_players").await, 0.0);
     terminate(child).await;
+}
+
+/// Waits until the server closes a player's connection, and says with what code.
+async fn closed_with(player: &mut Player<Arena>) -> Option<CloseCode> {
+    loop {
+        match player.step(Instant::now() + Duration::from_secs(1)).await {
+            Ok(_) => {}
+            Err(error) => return error.code(),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_successor_takes_over_port_and_players_and_one_that_fails_changes_nothing() {
+    let folder = Folder::new("hand-over");
+    let (mut first, listens) = start(&folder, None, &[]).await;
+    let mut players = seated(&listens, 3).await;
+    let before = seats(&players);
+
+    // It is ready, and fails once it has the state: the server goes on from that itself.
+    let token = folder.0.join("no-such-token").display().to_string();
+    let failing = program(&folder, None, &["--take-over", "--operator-token", &token]);
+    let failed = { failing }.stderr(Stdio::piped()).output().await.expect("it ends");
+    assert!(!failed.status.success());
+    for player in &mut players {
+        assert_eq!(closed_with(player).await, Some(CloseCode::Restarting));
+    }
+    come_back(&mut players, &listens).await;
+    assert_eq!(seats(&players), before);
+    assert_eq!(first.try_wait().expect("it is ours"), None, "the server goes on");
+
+    let (second, again) = start(&folder, None, &["--take-over"]).await;
+    assert_eq!(again, listens, "the same port");
+    for player in &mut players {
+        assert_eq!(closed_with(player).await, Some(CloseCode::Restarting));
+    }
+    come_back(&mut players, &listens).await;
+    assert_eq!(seats(&players), before);
+    let ended = tokio::time::timeout(Duration::from_secs(30), first.wait()).await.expect("it ends");
+    assert!(ended.expect("it is ours").success());
+    assert_eq!(metric(&listens, "broadside_players").await, 3.0, "nobody has two seats");
+    for player in players {
+        player.leave().await;
+    }
+    terminate(second).await;
+    let counts = in_sqlite(&folder.data()).await;
+    assert!(counts.values().all(|count| *count == 1), "{counts:?}");
+    // Without a server there is nothing to take over.
+    let refused = { program(&folder, None, &["--take-over"]) }.stderr(Stdio::piped()).output().await.expect("it ends");
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("no server runs with --data") && !refused.status.success(), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -240,7 +319,7 @@ async fn play_goes_on_without_the_database_and_results_arrive_later() {
     let mut server = TestPostgres::start();
     let url = server.database("game");
     let folder = Folder::new("outage");
-    let (child, listens) = start(&folder, Some(&url)).await;
+    let (child, listens) = start(&folder, Some(&url), &[]).await;
     let (address, at) = watch::channel(Some(listens.clone()));
     let left = Left::default();
     let playing: Vec<_> = (0..players).map(|index| tokio::spawn(play(index, at.clone(), Arc::clone(&left)))).collect();

@@ -33,7 +33,6 @@ pub(crate) struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
     /// Keeps other servers out of the folder.
-    #[expect(dead_code, reason = "held, not read")]
     lock: Option<File>,
 }
 
@@ -148,6 +147,10 @@ impl Engine for Sqlite {
         Box::pin(async {
             self.readers.close().await;
             self.writer.close().await;
+            if let Some(lock) = &self.lock {
+                // Whoever still holds this store cannot use it, and another server may. An error means that it was given up already.
+                let _ = lock.unlock();
+            }
             Ok(())
         })
     }

@@ -395,9 +395,9 @@ async fn play<G: Game>(
 async fn resume<G: Game>(player: &mut Player<G>, args: &Args, index: usize, lost: PlayError) -> Result<(), PlayError> {
     let until = Instant::now() + Duration::from_secs(args.retry);
     let mut backoff = Backoff::new(args.seed.wrapping_add(index as u64));
-    let mut is_retried = lost.is_retried();
+    let (mut is_retried, code) = (lost.is_retried(), lost.code());
     while is_retried && Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(backoff.next_pause_ms().into())).await;
+        tokio::time::sleep(Duration::from_millis(backoff.pause_after_ms(code).into())).await;
         let attempt = async {
             player.reconnect(&args.target).await?;
             while !matches!(player.step(Instant::now() + tick_time::<G>()).await?, Progress::Snapshot(_)) {}

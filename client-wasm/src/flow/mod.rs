@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 
 use broadside_shared::client::Phase;
 use broadside_shared::client::retry::Backoff;
+use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::game::ModeSpec;
 use broadside_shared::protocol::name::Name;
@@ -21,7 +22,7 @@ use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 
 use actions::{ConnectionReport, LostConnection, PageAction, PageStart};
-use state::{Notice, PageState, Remedy, countdown, queue_text, unreached, verdict};
+use state::{ConnectionEnd, Notice, PageState, Remedy, countdown, queue_text, unreached, verdict};
 
 /// Connection attempts in a row without an open socket, after which the page asks the server over HTTP whether it is up.
 const UNREACHED_ATTEMPTS: u32 = 2;
@@ -332,7 +333,11 @@ impl PageFlow {
         let (why, remedy) = verdict(lost.end, &lost.reason, was_playing);
         match remedy {
             Remedy::Wait => {
-                self.wait(now, why);
+                let code = match lost.end {
+                    ConnectionEnd::Closed(code) => CloseCode::from_code(code),
+                    ConnectionEnd::TimedOut | ConnectionEnd::Malformed => None,
+                };
+                self.wait(now, why, code);
                 if !lost.opened && self.backoff.attempts() >= UNREACHED_ATTEMPTS {
                     self.act(PageAction::AskHealth { retry: self.retries });
                 }
@@ -342,7 +347,7 @@ impl PageFlow {
                 self.act(PageAction::DropKeptClient);
                 self.return_to_title();
                 self.note(why, true);
-                self.wait(now, String::new());
+                self.wait(now, String::new(), None);
             }
             Remedy::PlayHere | Remedy::Reload => self.refuse(why, remedy),
         }
@@ -353,9 +358,9 @@ impl PageFlow {
         self.act(PageAction::Connect);
     }
 
-    fn wait(&mut self, now: MonoTime, why: String) {
+    fn wait(&mut self, now: MonoTime, why: String, code: Option<CloseCode>) {
         self.retries += 1;
-        let at = now.plus_ms(self.backoff.next_pause_ms().into());
+        let at = now.plus_ms(self.backoff.pause_after_ms(code).into());
         self.retry = Some(PendingRetry { number: self.retries, at, why });
         if !self.is_at_title() {
             self.enter(PageState::Lost);

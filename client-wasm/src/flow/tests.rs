@@ -195,6 +195,7 @@ fn every_close_code_leads_to_one_state() {
             | CloseCode::Banned
             | CloseCode::Kicked => reload,
             CloseCode::GoingAway
+            | CloseCode::Restarting
             | CloseCode::GreetingTimeout
             | CloseCode::TooManyFrames
             | CloseCode::Silent

@@ -208,7 +208,8 @@ pub enum ShardCommand {
     RoomFailed(RoomId),
     /// The room has ended: its players return to the lobby.
     RoomEnded(RoomId),
-    Shutdown,
+    /// Closes every connection with this code, and refuses further ones.
+    Shutdown(CloseCode),
 }
 
 impl ShardCommand {

@@ -28,6 +28,8 @@ pub trait Lobby<G: Game> {
     fn open_session(&self, connection: ConnectionId) -> Token;
     /// The seat that a token resumes, if the token is valid and its session still has a seat.
     fn seat_of(&self, token: &Token) -> Option<SeatLocation>;
+    /// Makes this the connection of a session without a seat that another server left to this one, if the token is that of one.
+    fn attach_restored(&self, token: &Token, connection: ConnectionId) -> bool;
     /// The session's connection, while it has one.
     fn connection_of(&self, session: SessionId) -> Option<ConnectionId>;
     /// What an account token is worth now.

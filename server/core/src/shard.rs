@@ -208,10 +208,10 @@ impl<G: Game> ShardCore<G> {
             ShardCommand::Kick(id, session, code) => self.kick(now, id, session, code, lobby),
             ShardCommand::RoomFailed(room) => self.fail_room(now, room, lobby),
             ShardCommand::RoomEnded(room) => self.end_room(now, room, lobby),
-            ShardCommand::Shutdown => {
+            ShardCommand::Shutdown(code) => {
                 self.is_shutting_down = true;
                 for key in 0..self.connections.len() {
-                    self.on(now, key, lobby, |connection, turn| connection.close(CloseCode::GoingAway, turn));
+                    self.on(now, key, lobby, |connection, turn| connection.close(code, turn));
                 }
             }
         }

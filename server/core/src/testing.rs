@@ -247,6 +247,10 @@ impl Lobby<Toy> for TestLobby {
 
     fn keep_subscriptions(&self, _: SessionId, _: &Subscriptions) {}
 
+    fn attach_restored(&self, _: &Token, _: ConnectionId) -> bool {
+        false
+    }
+
     fn unpark(&self, session: SessionId) -> ParkedSession {
         self.with(session, |found| std::mem::take(&mut found.parked)).unwrap_or_default()
     }

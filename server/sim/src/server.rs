@@ -29,7 +29,8 @@ use broadside_server::recordings::RecordingSink;
 use broadside_server::recovery::{self, Predecessor};
 use broadside_server::rooms::context::ServerContext;
 use broadside_server::rooms::pool::Pool;
-use broadside_server::rooms::results::{ResultIds, ResultSink};
+use broadside_server::result_ids::ResultIds;
+use broadside_server::rooms::results::ResultSink;
 use broadside_server::rooms::runner::{Next, RoomRunner};
 use broadside_server::topics::Topics;
 use broadside_shared::game::Game;
@@ -197,6 +198,25 @@ impl<G: Game> SimServer<G> {
         }
     }
 
+    /// The state of the server once it has closed every connection for a successor, as a real one does.
+    pub fn stand_still(&mut self) -> Segment {
+        self.lobby.sessions.keep_all();
+        let now = server_time(self.now);
+        for shard in 0..self.shards.len() {
+            self.run_commands(shard, usize::MAX);
+            let closing = ShardCommand::Shutdown(CloseCode::Restarting);
+            self.shards[shard].core.handle_command(now, closing, &self.lobby);
+            self.drain(shard);
+        }
+        let saved = self.save();
+        let asleep = self.lobby.directory.save();
+        let rooms = std::mem::take(&mut self.rooms).into_iter();
+        let awake = rooms.filter_map(|(_, room)| Some((room.room().info().id, room.stand_still()?)));
+        let rooms = asleep.into_iter().chain(awake).collect();
+        (0..self.shards.len()).for_each(|shard| self.run_commands(shard, usize::MAX));
+        Segment { rooms, lobby: recovery::save_lobby(&self.lobby), ..saved }
+    }
+
     /// A server that goes on from what this one saved, at a time of the clients' clock. Every link is lost. Rooms that slept are gone, but
     /// for persistent ones, which are new.
     ///
@@ -206,13 +226,15 @@ impl<G: Game> SimServer<G> {
         let mut next = SimServer::new(setup);
         (next.opened, next.skipped) = (self.opened, self.skipped);
         next.set_time(now);
-        let predecessor = Predecessor::<G>::read(saved).expect("what was saved can be read");
+        let predecessor = Predecessor::<G>::read(saved, 0).expect("what was saved can be read");
         predecessor.restore(&next.lobby, setup.shards);
         for room in self.lobby.directory.all().iter().filter(|room| !room.is_ephemeral) {
             if next.lobby.directory.get(room.id()).is_none() {
                 next.lobby.directory.open_persistent(&room.name);
             }
         }
+        // As real shards do before they read anything.
+        (0..setup.shards).for_each(|shard| next.run_commands(shard, usize::MAX));
         next
     }
 

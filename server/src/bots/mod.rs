@@ -135,7 +135,7 @@ impl<G: Game> ServerBots<G> {
             self.app.lobby.context.shards[self.index].take(&mut commands);
             let now = self.app.lobby.context.clock.now();
             for command in commands.drain(..) {
-                if matches!(command, ShardCommand::Shutdown) {
+                if matches!(command, ShardCommand::Shutdown(_)) {
                     return;
                 }
                 self.handle_command(command, now);

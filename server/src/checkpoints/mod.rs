@@ -25,7 +25,7 @@ use broadside_shared::protocol::room::RoomCode;
 use broadside_shared::saved;
 use serde::{Deserialize, Serialize};
 
-use crate::rooms::results::ResultIds;
+use crate::result_ids::ResultIds;
 pub(crate) use writer::{Checkpoints, start};
 
 /// Time between two checkpoints of a room, in microseconds.
@@ -87,6 +87,8 @@ enum Message {
     Lobby(Arc<[u8]>),
     /// The server ends in order: nothing is left to go on from.
     Stop,
+    /// Another server goes on, and removes what is there once it has written its own.
+    Leave,
 }
 
 /// Where rooms leave checkpoints. Clones share it.

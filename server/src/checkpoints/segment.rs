@@ -81,18 +81,26 @@ pub enum Unusable {
     Incomplete,
 }
 
-/// The beginning of a segment.
-pub(super) fn beginning(head: &Head) -> Vec<u8> {
+/// A complete segment.
+#[must_use]
+pub fn whole<'a>(head: &Head, lobby: &[u8], rooms: impl Iterator<Item = (RoomId, &'a [u8])>) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend(block::write(Kind::Head, &saved::save(head)));
+    bytes.extend(block::write(Kind::Lobby, lobby));
+    rooms.for_each(|(id, payload)| bytes.extend(room_block(id, payload)));
+    bytes.extend(block::write(Kind::Complete, &[]));
     bytes
 }
 
-/// Reads a segment of this game and these rules.
+pub(super) fn room_block(id: RoomId, payload: &[u8]) -> Vec<u8> {
+    block::write(Kind::Room, &[&id.0.to_le_bytes(), payload].concat())
+}
+
+/// Reads a segment of this game; of these rules, if they are given.
 ///
 /// # Errors
 /// It does not count.
-pub fn read(bytes: &[u8], game: &str, rules: u64) -> Result<Segment, Unusable> {
+pub fn read(bytes: &[u8], game: &str, rules: Option<u64>) -> Result<Segment, Unusable> {
     let (name, version) = MAGIC.split_at(MAGIC.len() - 1);
     let rest = bytes.strip_prefix(name).ok_or(Unusable::NotOne)?;
     let found = *rest.first().ok_or(Unusable::NotOne)?;
@@ -107,7 +115,7 @@ pub fn read(bytes: &[u8], game: &str, rules: u64) -> Result<Segment, Unusable> {
         return Err(Unusable::OtherGame(name));
     }
     let head: Head = saved::load(payload).map_err(|_| Unusable::Incomplete)?;
-    if head.rules != rules {
+    if let Some(rules) = rules.filter(|rules| *rules != head.rules) {
         return Err(Unusable::OtherRules(head.rules, rules));
     }
     at += length;
@@ -134,7 +142,7 @@ pub(crate) fn newest(folder: &Path, game: &str, rules: u64) -> Option<Segment> {
     for (_, path) in files(folder).into_iter().rev() {
         let file = path.display();
         let segment = match fs::read(&path) {
-            Ok(bytes) => read(&bytes, game, rules),
+            Ok(bytes) => read(&bytes, game, Some(rules)),
             Err(error) => {
                 tracing::warn!(%file, %error, "a checkpoint cannot be read");
                 continue;
@@ -166,7 +174,7 @@ pub(super) fn files(folder: &Path) -> BTreeMap<u64, PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rooms::results::ResultIds;
+    use crate::result_ids::ResultIds;
     use broadside_shared::time::MonoTime;
 
     fn head(game: &str, rules: u64) -> Head {
@@ -175,14 +183,13 @@ mod tests {
     }
 
     fn room(id: u32, state: u8) -> Vec<u8> {
-        block::write(Kind::Room, &[&id.to_le_bytes()[..], &[state; 5]].concat())
+        room_block(RoomId(id), &[state; 5])
     }
 
     /// Two rooms, and then another state of the first and the end of the second.
     fn segment() -> (Vec<u8>, usize) {
-        let mut bytes = beginning(&head("toy", 7));
-        bytes.extend(block::write(Kind::Lobby, &[9]));
-        bytes.extend([room(1, 10), room(2, 20), block::write(Kind::Complete, &[])].concat());
+        let rooms = [(RoomId(1), &[10; 5][..]), (RoomId(2), &[20; 5])];
+        let mut bytes = whole(&head("toy", 7), &[9], rooms.into_iter());
         let complete = bytes.len();
         bytes.extend([room(1, 11), block::write(Kind::Gone, &2u32.to_le_bytes())].concat());
         (bytes, complete)
@@ -195,10 +202,10 @@ mod tests {
     #[test]
     fn the_newest_state_of_each_room_counts_up_to_where_a_segment_was_cut_off() {
         let (bytes, complete) = segment();
-        let whole = read(&bytes, "toy", 7).expect("it counts");
+        let whole = read(&bytes, "toy", Some(7)).expect("it counts");
         assert_eq!((rooms(&whole), &whole.lobby[..], whole.is_torn), (vec![(1, 11)], &[9][..], false));
         for cut in 0..bytes.len() {
-            match read(&bytes[..cut], "toy", 7) {
+            match read(&bytes[..cut], "toy", Some(7)) {
                 Ok(found) => {
                     assert!(cut >= complete, "cut at {cut}");
                     let first = if cut < complete + room(1, 11).len() { 10 } else { 11 };
@@ -211,7 +218,7 @@ mod tests {
             let mut other = bytes.clone();
             other[damaged] ^= 0x10;
             // Whatever a byte does, it does not pass for something else.
-            if let Ok(found) = read(&other, "toy", 7) {
+            if let Ok(found) = read(&other, "toy", Some(7)) {
                 assert!(found.is_torn && rooms(&found)[0].1 / 10 == 1, "byte {damaged}");
             }
         }
@@ -220,11 +227,11 @@ mod tests {
     #[test]
     fn a_segment_of_another_build_or_game_is_named_and_the_one_before_counts() {
         let (bytes, _) = segment();
-        assert_eq!(read(&bytes, "toy", 8), Err(Unusable::OtherRules(7, 8)));
-        assert_eq!(read(&bytes, "chess", 7), Err(Unusable::OtherGame("toy".to_owned())));
+        assert_eq!(read(&bytes, "toy", Some(8)), Err(Unusable::OtherRules(7, 8)));
+        assert_eq!(read(&bytes, "chess", Some(7)), Err(Unusable::OtherGame("toy".to_owned())));
         let mut newer = bytes.clone();
         newer[7] = 2;
-        assert_eq!(read(&newer, "toy", 7), Err(Unusable::OtherFormat(2)));
+        assert_eq!(read(&newer, "toy", Some(7)), Err(Unusable::OtherFormat(2)));
         let folder = std::env::temp_dir().join(format!("broadside-segments-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         fs::write(path(&folder, 3), &bytes).expect("a file");

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use broadside_core::recording::block;
 use broadside_shared::ids::RoomId;
 
-use super::segment::{self, Head, Kind};
+use super::segment::{self, Head, Kind, room_block};
 use super::{CheckpointSink, Message, Open};
 use crate::config::{Checkpoint, Config};
 use crate::metrics::Metrics;
@@ -40,8 +40,17 @@ impl Checkpoints {
 
     /// Removes the checkpoints, and ends the thread: the server ends in order.
     pub(crate) fn end(self) {
+        self.stop(Message::Stop);
+    }
+
+    /// Ends the thread, and leaves the checkpoints to the server that goes on.
+    pub(crate) fn leave(self) {
+        self.stop(Message::Leave);
+    }
+
+    fn stop(self, how: Message) {
         if let CheckpointSink(Some(open)) = &self.sink {
-            let _ = open.to.send(Message::Stop);
+            let _ = open.to.send(how);
         }
         if let Some(thread) = self.thread {
             let _ = thread.join();
@@ -120,14 +129,16 @@ impl Writer {
         let mut bytes = Vec::new();
         loop {
             match from.recv_timeout(WRITES_EVERY) {
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return self.remove_all(),
+                Ok(Message::Stop) => return self.remove_all(),
+                Ok(Message::Leave) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(message) => self.take(message, &mut bytes),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let until = Instant::now() + WRITES_EVERY;
             while let Some(wait) = until.checked_duration_since(Instant::now()) {
                 match from.recv_timeout(wait) {
-                    Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return self.remove_all(),
+                    Ok(Message::Stop) => return self.remove_all(),
+                    Ok(Message::Leave) | Err(RecvTimeoutError::Disconnected) => return,
                     Ok(message) => self.take(message, &mut bytes),
                     Err(RecvTimeoutError::Timeout) => break,
                 }
@@ -156,7 +167,7 @@ impl Writer {
                 bytes.extend(block::write(Kind::Lobby, &payload));
                 self.lobby = payload;
             }
-            Message::Stop => {}
+            Message::Stop | Message::Leave => {}
         }
     }
 
@@ -187,12 +198,8 @@ impl Writer {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut bytes = segment::beginning(&self.head);
-        bytes.extend(block::write(Kind::Lobby, &self.lobby));
-        for (id, payload) in &self.rooms {
-            bytes.extend(room_block(*id, payload));
-        }
-        bytes.extend(block::write(Kind::Complete, &[]));
+        let rooms = self.rooms.iter().map(|(id, payload)| (*id, &**payload));
+        let bytes = segment::whole(&self.head, &self.lobby, rooms);
         self.number += 1;
         let mut file = options.open(&path)?;
         let written = file.write_all(&bytes).and_then(|()| if self.is_synced { file.sync_all() } else { Ok(()) });
@@ -233,8 +240,4 @@ impl Writer {
             }
         }
     }
-}
-
-fn room_block(id: RoomId, payload: &[u8]) -> Vec<u8> {
-    block::write(Kind::Room, &[&id.0.to_le_bytes(), payload].concat())
 }

@@ -1,5 +1,6 @@
 //! The rooms by number and by code: opening, finding, reserving, retiring.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -208,7 +209,7 @@ impl<G: Game> Directory<G> {
     }
 
     /// Adds a room that goes on from a saved one. The first `sockets` of the shards have clients.
-    pub fn restore(&self, entry: SavedEntry, saved: (SavedRoom, G), sockets: usize) {
+    pub fn restore(&self, entry: SavedEntry, saved: (SavedRoom, Option<G>), sockets: usize) {
         let SavedEntry { id, name, config, code, is_ephemeral } = entry;
         let spec = RoomSpec { name, config, code, is_ephemeral, opener: Hold::default() };
         let room = RoomHandle::restore(id, spec, saved, sockets, &self.game, &self.context, &self.pool);
@@ -218,6 +219,14 @@ impl<G: Game> Directory<G> {
             self.by_code.insert(code, id);
         }
         self.next.fetch_max(id.0 + 1, Ordering::Relaxed);
+    }
+
+    /// Every room as bytes. To be called once the threads of the rooms have ended; the rooms are gone afterwards.
+    #[must_use]
+    pub fn save(&self) -> BTreeMap<RoomId, Vec<u8>> {
+        let asleep = self.all().into_iter().filter_map(|room| room.take_asleep());
+        let rooms = self.pool.take_all().into_iter().chain(asleep);
+        rooms.filter_map(|room| Some((room.room().info().id, room.stand_still()?))).collect()
     }
 
     /// The number that the next room gets.

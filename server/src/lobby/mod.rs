@@ -116,6 +116,7 @@ impl LobbyState {
     /// microseconds since the last call.
     pub fn sweep(&self, still_us: u64, rooms: &dyn Rooms) {
         rooms.sweep(still_us);
+        self.sessions.sweep(self.context.clock.now());
         self.mutes.sweep(self.context.clock.now(), |account| !self.sessions.of_account(account).is_empty());
         self.room_creations.forget(self.context.clock.now());
         self.leaderboard.renew(&rooms.all(), &self.context);
@@ -203,6 +204,10 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
         // The kick that comes with a ban may be on its way to it.
         let is_banned = self.sessions.account_of(token.session).is_some_and(|account| self.is_banned(account));
         (!is_banned).then_some(seat)
+    }
+
+    fn attach_restored(&self, token: &Token, connection: ConnectionId) -> bool {
+        self.sessions.attach_restored(token, connection)
     }
 
     fn admit(&self, token: &AccountToken) -> AccountAdmission {

@@ -4,11 +4,13 @@
 //! key is drawn when the server starts, so that a token of an earlier run is unknown, unless this one goes on from it after a crash.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::token::Token;
+use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use hmac::{Hmac, KeyInit, Mac};
@@ -31,12 +33,16 @@ struct Session {
     seat: Option<SeatLocation>,
     /// Its subscriptions and messages while it has no connection.
     parked: ParkedSession,
+    /// Until when it waits for a connection without a seat: it was restored.
+    waits_until: Option<MonoTime>,
 }
 
 /// A session as it was, but for its seat, which its room knows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SavedSession {
     pub id: SessionId,
+    pub name: Option<Name>,
+    pub account: Option<AccountId>,
     /// Whether it had a connection: then it had received what was published.
     pub is_connected: bool,
     pub parked: ParkedSession,
@@ -50,6 +56,8 @@ pub struct SessionState {
     pub account: Option<AccountId>,
     pub connection: Option<ConnectionId>,
     pub seat: Option<SeatLocation>,
+    /// Whether it lasts without a connection and a seat: another server goes on with it, or it comes from another one.
+    pub is_kept: bool,
 }
 
 /// The sessions of a server. Every call is short, and no lock is held when it returns.
@@ -61,6 +69,8 @@ pub struct Sessions {
     by_account: DashMap<AccountId, Vec<SessionId>>,
     /// Names that only sessions of their accounts get.
     pub reserved: ReservedNames,
+    /// Whether sessions outlive their connections also without a seat: another server goes on with them.
+    keeps_all: AtomicBool,
 }
 
 impl Sessions {
@@ -77,34 +87,58 @@ impl Sessions {
             by_look: Mutex::default(),
             by_account: DashMap::new(),
             reserved: ReservedNames::default(),
+            keeps_all: AtomicBool::new(false),
         }
     }
 
-    /// The sessions that have a seat.
+    /// The sessions that have a seat; all of them after [`Sessions::keep_all`].
     #[must_use]
     pub fn save(&self) -> Vec<SavedSession> {
+        let keeps_all = self.keeps_all.load(Ordering::Relaxed);
         let saved = |id, found: &Session| SavedSession {
             id,
+            name: found.name.clone(),
+            account: found.account,
             is_connected: found.connection.is_some(),
             parked: found.parked.clone(),
         };
-        let seated = self.by_id.iter().filter(|entry| entry.seat.is_some());
-        seated.map(|entry| saved(*entry.key(), entry.value())).collect()
+        let kept = self.by_id.iter().filter(|entry| keeps_all || entry.seat.is_some());
+        kept.map(|entry| saved(*entry.key(), entry.value())).collect()
     }
 
-    /// Gives back a session that has no connection yet, with its name if no other one has it.
-    pub fn restore(
-        &self,
-        id: SessionId,
-        name: &Name,
-        account: Option<AccountId>,
-        seat: SeatLocation,
-        parked: ParkedSession,
-    ) {
-        self.by_id.insert(id, Session { name: None, account: None, connection: None, seat: Some(seat), parked });
+    /// Gives back a session with the seat that its room has for it, or one that waits for a connection until this time.
+    pub fn restore(&self, saved: SavedSession, rest: Result<SeatLocation, MonoTime>) {
+        let SavedSession { id, name, account, parked, is_connected: _ } = saved;
+        let (seat, waits_until) = (rest.ok(), rest.err());
+        self.by_id.insert(id, Session { name: None, account: None, connection: None, seat, parked, waits_until });
         account.into_iter().for_each(|account| self.set_account(id, account));
         // As it was given: it passed the rules then.
-        self.set_name(id, &FitName::given(name.clone()));
+        name.into_iter().for_each(|name| drop(self.set_name(id, &FitName::given(name))));
+    }
+
+    /// Ends the restored sessions that have waited for a connection long enough.
+    pub fn sweep(&self, now: MonoTime) {
+        let is_over = |found: &Session| found.waits_until.is_some_and(|until| until <= now);
+        let over: Vec<SessionId> = self.by_id.iter().filter(|found| is_over(found)).map(|found| *found.key()).collect();
+        for session in over {
+            if let Some(mut found) = self.by_id.get_mut(&session) {
+                found.waits_until = None;
+            }
+            self.end_if_unused(session);
+        }
+    }
+
+    /// Makes this the connection of a restored session that has no seat, if the token is that of one.
+    pub fn attach_restored(&self, token: &Token, connection: ConnectionId) -> bool {
+        if !self.is_valid(token) {
+            return false;
+        }
+        let Some(mut found) = self.by_id.get_mut(&token.session) else { return false };
+        if found.waits_until.take().is_none() || found.seat.is_some() || found.connection.is_some() {
+            return false;
+        }
+        found.connection = Some(connection);
+        true
     }
 
     /// Opens a session over this connection. Its number is random, so that it does not reveal how many sessions there are.
@@ -113,7 +147,8 @@ impl Sessions {
             let session = secret::number();
             if let Entry::Vacant(free) = self.by_id.entry(session) {
                 let parked = ParkedSession::default();
-                free.insert(Session { name: None, account: None, connection: Some(connection), seat: None, parked });
+                let (connection, waits_until) = (Some(connection), None);
+                free.insert(Session { name: None, account: None, connection, seat: None, parked, waits_until });
                 return self.sign(session);
             }
         }
@@ -122,11 +157,14 @@ impl Sessions {
     /// The seat that a token resumes, if the token is valid and its session still has a seat.
     #[must_use]
     pub fn seat_of(&self, token: &Token) -> Option<SeatLocation> {
+        self.by_id.get(&token.session).filter(|_| self.is_valid(token)).and_then(|session| session.seat)
+    }
+
+    fn is_valid(&self, token: &Token) -> bool {
         // `verify_truncated_left` compares in constant time.
         let mut mac = self.key.clone();
         mac.update(&token.session.to_le_bytes());
-        mac.verify_truncated_left(&token.signature).ok()?;
-        self.by_id.get(&token.session).and_then(|session| session.seat)
+        mac.verify_truncated_left(&token.signature).is_ok()
     }
 
     /// Makes this the session's connection. Returns the former one, if it had one.
@@ -287,7 +325,9 @@ impl Sessions {
     /// Every session, in order of number: for tests of what always holds.
     #[must_use]
     pub fn all(&self) -> Vec<SessionState> {
+        let keeps_all = self.keeps_all.load(Ordering::Relaxed);
         let state = |id: SessionId, found: &Session| SessionState {
+            is_kept: keeps_all || found.waits_until.is_some(),
             id,
             name: found.name.clone(),
             account: found.account,
@@ -331,8 +371,18 @@ impl Sessions {
         Token { session, signature }
     }
 
+    /// From here on no session ends: another server goes on with all of them.
+    pub fn keep_all(&self) {
+        self.keeps_all.store(true, Ordering::Relaxed);
+    }
+
     fn end_if_unused(&self, session: SessionId) {
-        let ended = self.by_id.remove_if(&session, |_, found| found.connection.is_none() && found.seat.is_none());
+        if self.keeps_all.load(Ordering::Relaxed) {
+            return;
+        }
+        let is_unused =
+            |found: &Session| found.connection.is_none() && found.seat.is_none() && found.waits_until.is_none();
+        let ended = self.by_id.remove_if(&session, |_, found| is_unused(found));
         let Some((_, Session { name, account, .. })) = ended else { return };
         if let Some(account) = account {
             self.by_account.alter(&account, |_, sessions| sessions.into_iter().filter(|id| *id != session).collect());
@@ -360,7 +410,7 @@ mod tests {
     use broadside_shared::ids::PlayerId;
     use broadside_shared::protocol::message::{ServerMsg, ServerNotice};
     use broadside_shared::protocol::room::Role;
-    use broadside_shared::time::{MonoTime, Tick};
+    use broadside_shared::time::Tick;
 
     fn connection(key: usize) -> ConnectionId {
         ConnectionId { shard: 0, key, serial: key as u64 }

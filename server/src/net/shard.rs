@@ -255,12 +255,14 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut commands = std::mem::take(&mut self.commands);
         self.app.lobby.context.shards[self.index].take(&mut commands);
         for command in commands.drain(..) {
-            if matches!(command, ShardCommand::Shutdown) {
-                self.ending_at = Some(Instant::now() + DRAIN);
-            }
+            let is_shutdown = matches!(command, ShardCommand::Shutdown(_));
             let now = self.now();
             self.core.handle_command(now, command, self.lobby);
             self.drain(now);
+            if is_shutdown {
+                self.ending_at = Some(Instant::now() + DRAIN);
+                self.app.shards_closed.fetch_add(1, Ordering::Release);
+            }
         }
         self.commands = commands;
     }

@@ -10,7 +10,7 @@ use broadside_shared::protocol::message::Publication;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
-use super::results::{ResultIds, ResultSink};
+use super::results::ResultSink;
 use crate::checkpoints::CheckpointSink;
 use crate::clock::MonoClock;
 use crate::inbox::Inbox;
@@ -19,6 +19,7 @@ use crate::limits::holds::{AddressLimits, TooMuch, What};
 use crate::metrics::Metrics;
 use crate::metrics::labels::AddressLimit;
 use crate::recordings::RecordingSink;
+use crate::result_ids::ResultIds;
 use crate::topics::Topics;
 
 /// The parts of the server that every room uses.

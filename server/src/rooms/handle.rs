@@ -108,7 +108,7 @@ impl<G: Game> RoomHandle<G> {
     pub fn restore(
         id: RoomId,
         spec: RoomSpec,
-        saved: (SavedRoom, G),
+        saved: (SavedRoom, Option<G>),
         sockets: usize,
         game: &Arc<G::Config>,
         context: &ServerContext,
@@ -166,6 +166,11 @@ impl<G: Game> RoomHandle<G> {
         if let Some(room) = room {
             self.pool.add(room, self.context.clock.now());
         }
+    }
+
+    /// Takes the room if it sleeps, for the server that goes on.
+    pub fn take_asleep(&self) -> Option<Box<RoomRunner<G>>> {
+        self.mailbox.take_asleep()
     }
 
     /// How many commands wait in the mailbox.

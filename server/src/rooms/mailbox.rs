@@ -101,6 +101,11 @@ impl<G: Game, R> Mailbox<G, R> {
         Some(room)
     }
 
+    /// Takes the room if it sleeps.
+    pub(super) fn take_asleep(&self) -> Option<Box<R>> {
+        self.lock().asleep.take()
+    }
+
     /// Refuses further commands. Returns the queued ones.
     pub(super) fn close(&self) -> Vec<RoomCommand<G>> {
         let mut inner = self.lock();

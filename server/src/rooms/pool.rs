@@ -101,6 +101,12 @@ impl<G: Game> Pool<G> {
         due.into_iter().for_each(|due| due.room.end());
     }
 
+    /// Takes every room that is awake. To be called once the threads have ended.
+    #[must_use]
+    pub fn take_all(&self) -> Vec<Box<RoomRunner<G>>> {
+        std::mem::take(&mut self.lock().due).into_iter().map(|due| due.room).collect()
+    }
+
     /// Takes the room that is due first, if it is due by `now`. For simulations, which run rooms without threads.
     pub fn take_due(&self, now: MonoTime) -> Option<Box<RoomRunner<G>>> {
         let mut state = self.lock();

@@ -3,55 +3,16 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use broadside_core::results::{MatchOutcome, PlayerResult, ResultKey, ResultKind, RoomResult};
+use broadside_core::results::{MatchOutcome, PlayerResult, ResultKind, RoomResult};
 use broadside_core::room::mode_name;
 use broadside_shared::game::Game;
-use broadside_shared::time::{MonoTime, tick_us};
+use broadside_shared::time::tick_us;
 use broadside_store::outbox::Outbox;
 use broadside_store::results::{MatchRecord, Outcome, PlayerRecord};
 use broadside_store::results;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::secret;
+use crate::result_ids::ResultIds;
 use crate::store::now_us;
-
-/// How a server numbers results: alike before and after a restart, so that the database has each once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResultIds {
-    /// Random: no other server that shares the database has it.
-    server: u64,
-    /// When the server's clock read 0, in microseconds since 1970.
-    began_us: i64,
-}
-
-impl ResultIds {
-    /// Those of a server whose clock reads `now`.
-    #[must_use]
-    pub fn new(now: MonoTime) -> ResultIds {
-        ResultIds { server: secret::number(), began_us: now_us().saturating_sub(now.0 as i64) }
-    }
-
-    /// The id of a result: 48 bits of milliseconds, as every id begins, and a hash of what it is known by.
-    #[must_use]
-    pub fn of<G: Game>(&self, key: ResultKey) -> [u8; 16] {
-        let ResultKey { room, tick_zero, since, player } = key;
-        let since_us = tick_zero.0 + tick_us(G::TICK_HZ, since);
-        let ms = self.began_us.saturating_add(since_us as i64) / 1000;
-        let player = player.map_or(u32::MAX, |player| player.0.into());
-        let hash = Sha256::new()
-            .chain_update(self.server.to_le_bytes())
-            .chain_update(room.0.to_le_bytes())
-            .chain_update(tick_zero.0.to_le_bytes())
-            .chain_update(since.to_le_bytes())
-            .chain_update(player.to_le_bytes())
-            .finalize();
-        let mut id = [0; 16];
-        id[..6].copy_from_slice(&ms.to_be_bytes()[2..]);
-        id[6..].copy_from_slice(&hash[..10]);
-        id
-    }
-}
 
 /// Where rooms leave results. Clones share it.
 #[derive(Clone)]
@@ -131,10 +92,12 @@ fn player<G: Game>(player: PlayerResult) -> PlayerRecord {
 
 #[cfg(test)]
 mod tests {
+    use broadside_core::results::ResultKey;
     use broadside_shared::game::PlayerTotals;
     use broadside_shared::ids::{AccountId, RoomId};
     use broadside_shared::protocol::name::Name;
     use broadside_shared::protocol::room::ModeId;
+    use broadside_shared::time::MonoTime;
     use broadside_shared::toy::Toy;
 
     use super::*;

@@ -26,7 +26,7 @@ use super::context::ServerContext;
 use super::handle::{RoomHandle, RoomSpec};
 use super::mailbox::MAILBOX_MAX;
 use super::pool::Pool;
-use super::results::{ResultIds, ResultSink};
+use super::results::ResultSink;
 use super::runner::{Next, RoomRunner};
 use crate::checkpoints::CheckpointSink;
 use crate::clock::MonoClock;
@@ -35,6 +35,7 @@ use crate::limits::holds::{AddressLimits, Caps};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JoinResult;
 use crate::recordings::RecordingSink;
+use crate::result_ids::ResultIds;
 use crate::topics::Topics;
 
 const SEED: u64 = 40;
@@ -304,7 +305,7 @@ fn a_failure_loses_the_results_still_to_come_and_the_end_of_the_server_keeps_the
     assert_eq!(scene.context.metrics.room_failures.get(), 1);
     let kept = |scene: &Scene| -> Vec<_> {
         let results = std::mem::take(&mut *scene.results.lock().expect("no panic"));
-        results.iter().map(|result| (result.room.0, result.players[0].name.to_string())).collect()
+        results.iter().map(|result| (result.key.room.0, result.players[0].name.to_string())).collect()
     };
     assert_eq!(kept(&scene), [(1, "Player 1".to_owned())], "who left before it failed has a result");
     assert_eq!(scene.context.metrics.results_lost.get(), 1, "and who was still there has none");

@@ -3,6 +3,7 @@
 use broadside_core::commands::ShardCommand;
 use broadside_server::config::Config;
 use broadside_server::start;
+use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::toy::Toy;
 
 use crate::scene::{Folder, within};
@@ -16,9 +17,9 @@ async fn a_thread_that_ends_early_ends_the_server() {
         let running = start::<Toy>(config, ()).await.expect("the system gives a free port");
         let context = &running.app().lobby.context;
         match part {
-            "shard-0" => context.shards[0].send([ShardCommand::Shutdown]),
+            "shard-0" => context.shards[0].send([ShardCommand::Shutdown(CloseCode::GoingAway)]),
             // The bots are the last shard.
-            "bots" => context.shards[1].send([ShardCommand::Shutdown]),
+            "bots" => context.shards[1].send([ShardCommand::Shutdown(CloseCode::GoingAway)]),
             _ => running.app().rooms.end_threads(),
         }
         let gone = within("the word of its end", running.gone()).await;

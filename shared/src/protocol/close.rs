@@ -1,6 +1,6 @@
 //! Close codes: why a connection ended, and what the player should do about it.
 
-/// Why a server closed a connection. 1000 to 1015 are WebSocket's own (RFC 6455, section 7.4.1), 4000 and up are
+/// Why a server closed a connection. 1000 to 1015 are WebSocket's own (RFC 6455, section 7.4.1, and IANA's registry), 4000 and up are
 /// Broadside's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
@@ -15,6 +15,8 @@ pub enum CloseCode {
     Unsupported = 1003,
     /// A frame exceeds the length limit.
     TooBig = 1009,
+    /// Another server takes over: the seat is kept, and a new connection succeeds at once.
+    Restarting = 1012,
     /// The hello names another protocol revision.
     WrongRevision = 4001,
     /// A frame is not a message, or the message is not allowed in this state.
@@ -58,12 +60,13 @@ pub enum Retry {
 
 impl CloseCode {
     /// Every code, for docs and tests.
-    pub const ALL: [CloseCode; 20] = [
+    pub const ALL: [CloseCode; 21] = [
         CloseCode::Normal,
         CloseCode::GoingAway,
         CloseCode::Broken,
         CloseCode::Unsupported,
         CloseCode::TooBig,
+        CloseCode::Restarting,
         CloseCode::WrongRevision,
         CloseCode::Malformed,
         CloseCode::GreetingTimeout,
@@ -102,6 +105,7 @@ impl CloseCode {
             CloseCode::Broken => "broken WebSocket frame",
             CloseCode::Unsupported => "frames must be binary",
             CloseCode::TooBig => "frame too long",
+            CloseCode::Restarting => "server restarts: connect again at once",
             CloseCode::WrongRevision => "wrong protocol revision",
             CloseCode::Malformed => "malformed or out of place message",
             CloseCode::GreetingTimeout => "no hello in time",
@@ -127,7 +131,7 @@ impl CloseCode {
     pub fn advice(self) -> &'static str {
         match self {
             CloseCode::Normal => "You left the game.",
-            CloseCode::GoingAway => "The server is restarting. You will be back in a moment.",
+            CloseCode::GoingAway | CloseCode::Restarting => "The server is restarting. You will be back in a moment.",
             CloseCode::Broken | CloseCode::Unsupported | CloseCode::TooBig | CloseCode::Malformed => {
                 "This page and the server misunderstood each other. Reload the page."
             }
@@ -170,6 +174,7 @@ impl CloseCode {
             | CloseCode::Banned
             | CloseCode::Kicked => Retry::Manual,
             CloseCode::GoingAway
+            | CloseCode::Restarting
             | CloseCode::GreetingTimeout
             | CloseCode::TooManyFrames
             | CloseCode::Silent

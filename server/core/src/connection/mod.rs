@@ -5,11 +5,13 @@
 //! | [`protocol`] | hello, join, inputs, requests, pings, limits, close, as a state machine |
 //! | `turn` | what a call into a connection is given, and where it leaves its effects |
 //! | `requests` | requests besides playing: name, topics, chat, mutes |
+//! | `resuming` | a session that goes on over another connection |
 //! | `game_requests` | requests of the game, which the room answers |
 
 mod game_requests;
 pub mod protocol;
 mod requests;
+mod resuming;
 mod turn;
 
 use std::collections::VecDeque;
@@ -24,7 +26,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::AccountToken;
 use broadside_shared::protocol::topic::Topic;
-use broadside_shared::time::{MonoTime, Tick};
+use broadside_shared::time::MonoTime;
 
 use crate::commands::{
     AccountId, ConnectionId, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId, TopicMessage,
@@ -45,6 +47,8 @@ pub struct Connection<G: Game> {
     /// The account that its hello named, if the token was valid.
     account: Option<AccountId>,
     membership: Membership,
+    /// The session was taken over from another server: what was published meanwhile is to be sent.
+    is_back: bool,
     /// The close was output: from here on the session has no connection.
     is_closing: bool,
     /// The seat that the client resumes; see [`Connection::take_pending_resume`].
@@ -107,6 +111,7 @@ impl<G: Game> Connection<G> {
             session: 0,
             account: None,
             membership: Membership::None,
+            is_back: false,
             is_closing: false,
             pending_resume: None,
             subscriptions: Subscriptions::default(),
@@ -193,32 +198,6 @@ impl<G: Game> Connection<G> {
         self.pending_resume = Some(pending);
     }
 
-    /// Gives this connection the seat that it resumes.
-    pub(crate) fn resume<L: Lobby<G>>(&mut self, room: &RoomInfo, pending: &PendingResume, turn: &mut Turn<'_, G, L>) {
-        let (token, seat) = (pending.resume.token, pending.location.seat);
-        tracing::info!(address = %self.origin, room = %room.id, player = %seat.player, "resumed");
-        self.session = token.session;
-        let parked = turn.lobby.unpark(token.session);
-        (self.subscriptions, self.messages) = (parked.subscriptions, parked.messages);
-        turn.counters.subscriptions_changed = true;
-        self.membership = Membership::Seated(room.id, seat);
-        let account = turn.lobby.account_of(token.session);
-        self.protocol.handle_welcome(token, account, Some(&room.joined::<G>(seat)));
-        self.drive(turn);
-        // What was published meanwhile; after a reload, which leaves the client nothing, all that a new subscriber would get.
-        let is_reloaded = pending.resume.have == Tick(0);
-        if is_reloaded {
-            self.messages.drop_published();
-        }
-        for topic in self.subscriptions.topics().collect::<Vec<_>>() {
-            let received = if is_reloaded { 0 } else { self.subscriptions.received(topic) };
-            let is_muted = |from| !self.subscriptions.accepts_from(Some(from));
-            let missed = turn.lobby.kept_after(topic, received, &is_muted);
-            self.subscriptions.mark_received(topic, missed.until);
-            missed.messages.into_iter().for_each(|message| self.deliver_published(topic, message, turn.outputs));
-        }
-    }
-
     /// Opens a new session: the client sent no token, or its seat is gone.
     pub(crate) fn open_session<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
         self.welcome(turn.lobby);
@@ -247,12 +226,10 @@ impl<G: Game> Connection<G> {
             // Nothing has been touched yet: the seat that it would resume stays as it is.
             Some(AccountAdmission::Banned) => return self.protocol.handle_close(CloseCode::Banned),
         }
-        let found = resume.and_then(|resume| {
-            let location = lobby.seat_of(&resume.token)?;
-            Some(PendingResume { location, resume })
-        });
-        match found {
-            Some(pending) => self.pending_resume = Some(pending),
+        let Some(resume) = resume else { return self.welcome(lobby) };
+        match lobby.seat_of(&resume.token) {
+            Some(location) => self.pending_resume = Some(PendingResume { location, resume }),
+            None if lobby.attach_restored(&resume.token, self.id) => self.welcome_back(resume.token, lobby),
             None => self.welcome(lobby),
         }
     }
@@ -403,9 +380,11 @@ impl<G: Game> Connection<G> {
         }
     }
 
-    /// Keeps subscriptions and messages for the connection that resumes the seat.
+    /// Keeps subscriptions and messages for the next connection of the session. One without a seat has none, unless another server goes on
+    /// with it.
     pub(crate) fn park<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
-        if matches!(self.membership, Membership::Seated(..)) {
+        // Not twice, and not over what the next connection has.
+        if turn.lobby.connection_of(self.session) == Some(self.id) {
             turn.counters.subscriptions_changed = true;
             let (subscriptions, messages) =
                 (std::mem::take(&mut self.subscriptions), std::mem::take(&mut self.messages));
@@ -463,7 +442,13 @@ impl<G: Game> Connection<G> {
     fn drive<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
         while let Some(output) = self.protocol.poll_output() {
             match output {
-                ProtocolOutput::Send(frame) => turn.outputs.push_back(Output::Frame(self.id.key, frame)),
+                ProtocolOutput::Send(frame) => {
+                    turn.outputs.push_back(Output::Frame(self.id.key, frame));
+                    // That was the welcome.
+                    if std::mem::take(&mut self.is_back) {
+                        self.catch_up(turn);
+                    }
+                }
                 ProtocolOutput::Ping => turn.outputs.push_back(Output::Ping(self.id.key)),
                 ProtocolOutput::Hello(resume, account) => self.greet(resume, account, turn.lobby),
                 ProtocolOutput::Join(name, choice, role) => {

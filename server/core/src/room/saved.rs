@@ -1,7 +1,7 @@
 //! A room's seats as plain data, and the room that goes on from them.
 //!
-//! What follows from the world, such as the match status, is not saved: the first tick makes it anew. Neither are the poses of the last
-//! ticks: a shot within a quarter of a second after a restore is judged by where everyone is.
+//! What follows from the world, such as the match status, is not saved, but made anew. Neither are the poses of the last ticks saved: a
+//! shot within a quarter of a second after a restore is judged by where everyone is.
 
 use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
@@ -11,7 +11,7 @@ use broadside_shared::time::Tick;
 use glam::Vec2;
 use serde::{Deserialize, Serialize};
 
-use super::{InputQueue, Room, Seat, Spectating};
+use super::{InputQueue, Room, RoomOutput, Seat, Spectating};
 
 /// How far a room has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,10 +44,13 @@ impl<G: Game> Room<G> {
         Some(SavedOccupant { name: name.clone(), follows })
     }
 
-    /// Goes on from a saved world. To be called on an empty room, before [`Room::restore_seat`].
-    pub fn restore(&mut self, time: SavedTime, world: G) {
+    /// Goes on from a saved world; without one, from a new world. To be called on an empty room, before [`Room::restore_seat`].
+    pub fn restore(&mut self, time: SavedTime, world: Option<G>) {
         assert!(self.seats.is_empty(), "a room with seats is not restored");
-        (self.tick, self.stepped, self.game) = (time.tick, time.stepped, world);
+        (self.tick, self.stepped) = (time.tick, time.stepped);
+        if let Some(world) = world {
+            self.game = world;
+        }
     }
 
     /// Gives back a seat, whose holder is away. The world knows the player already.
@@ -72,8 +75,19 @@ impl<G: Game> Room<G> {
         }
     }
 
+    /// Publishes the match status of the restored world. To be called once every seat is given back.
+    pub fn restore_match(&mut self) {
+        let mut unused = RoomOutput::default();
+        self.write_match_status(self.tick, &mut unused);
+    }
+
+    /// A player with a restored seat enters a world that does not know them.
+    pub fn enter_world(&mut self, player: PlayerId) {
+        self.game.join(player, self.tick.after(1), &mut self.events);
+    }
+
     /// A bot that was in the saved world leaves it: bots come back as new players.
-    pub fn restore_bot(&mut self, player: PlayerId) {
+    pub fn leave_world(&mut self, player: PlayerId) {
         self.game.leave(player, self.tick.after(1), &mut self.events);
     }
 }

@@ -87,8 +87,8 @@ impl<G: Game> RoomLoop<G> {
         saved::save(&(room, self.room.game()))
     }
 
-    /// The room that goes on from what [`RoomLoop::save`] wrote, with every seat kept for a lost connection. The first `sockets` of the
-    /// shards have clients.
+    /// The room that goes on from what [`RoomLoop::save`] wrote, with every seat kept for a lost connection; without a world, in a new one.
+    /// The first `sockets` of the shards have clients.
     #[must_use]
     pub fn restored(
         info: RoomInfo,
@@ -96,21 +96,26 @@ impl<G: Game> RoomLoop<G> {
         game: &Arc<G::Config>,
         (shards, sockets): (usize, usize),
         now: MonoTime,
-        (saved, world): (SavedRoom, G),
+        (saved, world): (SavedRoom, Option<G>),
         limits: &impl SeatLimits,
     ) -> Self {
         let SavedRoom { tick_zero, time, ends_at, running, host, seats, bots } = saved;
         let mut restored = RoomLoop::new(info, Policy { ends_at, ..policy }, game, shards, tick_zero);
+        let is_new = world.is_none();
         restored.room.restore(time, world);
         (restored.now, restored.tick) = (now, time.tick.after(1));
-        (restored.running, restored.activity) = (running, Activity::Asleep);
+        (restored.running, restored.activity) = (running.filter(|_| !is_new), Activity::Asleep);
         for saved in &seats {
             let (player, role) = (saved.assignment.player, saved.assignment.role);
             restored.room.restore_seat(player, saved.occupant.clone(), role == Role::Play);
+            if is_new && role == Role::Play {
+                restored.room.enter_world(player);
+            }
         }
-        for player in bots {
-            restored.room.restore_bot(player);
+        if !is_new {
+            bots.into_iter().for_each(|bot| restored.room.leave_world(bot));
         }
+        restored.room.restore_match();
         for saved in seats {
             let shard = saved.shard(sockets);
             restored.restore_seat(saved, shard, limits);

@@ -563,7 +563,7 @@ fn shutdown_closes_every_connection_also_those_that_come_later() {
     // One is on its way from the other shard.
     let migrating = scene.connect(1, 0);
     scene.say(migrating, &hello(Some(token)));
-    scene.command(0, ShardCommand::Shutdown);
+    scene.command(0, ShardCommand::Shutdown(CloseCode::GoingAway));
     for id in [seated, idle, silent] {
         assert_eq!(scene.seen(id), [Seen::Closed(CloseCode::GoingAway)]);
     }

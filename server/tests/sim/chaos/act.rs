@@ -1,5 +1,7 @@
 //! What the events of a plan do.
 
+use std::collections::BTreeSet;
+
 use broadside_core::commands::{Hold, RoomCommand, SeatAssignment};
 use broadside_server::lobby::directory::Rooms as _;
 use broadside_server::rooms::handle::RoomHandle;
@@ -34,6 +36,7 @@ impl<G: ChaosGame> Run<G> {
             What::Freeze(index, ms) => self.players[index].frozen_until = self.now.plus_ms(ms),
             What::ClockJump(index, ms) => self.players[index].ahead_us += ms * 1000,
             What::Pause(ms) => self.pause(ms),
+            What::HandOver(ms) => self.hand_over(ms),
             What::LagShard(shard, ms) => self.lagging[shard] = Some((self.now, self.now.plus_ms(ms))),
             What::FailShard(shard) => {
                 self.checks.shard_fails(&self.server, shard);
@@ -128,6 +131,21 @@ impl<G: ChaosGame> Run<G> {
         self.server.set_time(self.now);
         self.server.pause(ms * 1000);
         self.server.lobby.sweep(ms * 1000, &*self.server.lobby.directory);
+    }
+
+    fn hand_over(&mut self, ms: u64) {
+        let saved = self.server.stand_still();
+        // What the last commands said is seen before the server is gone.
+        self.look_at_taps();
+        self.results.skip(&self.server);
+        self.now = self.now.plus_ms(ms);
+        self.server = self.server.go_on(&self.setup, saved, self.now);
+        self.server.taps = Some(Vec::new());
+        self.checks.links_are_lost();
+        (self.strays, self.doomed, self.panics) = (Vec::new(), BTreeSet::new(), 0);
+        self.cut_until.clear();
+        self.lagging.fill(None);
+        self.lagging_rooms.clear();
     }
 
     fn reserve(&mut self, index: usize, room: usize, comes: bool) {

@@ -81,6 +81,8 @@ pub(crate) enum What {
     FailShard(usize),
     /// The whole server stands still for this many milliseconds.
     Pause(u64),
+    /// Another server takes over, after this many milliseconds in which there is none.
+    HandOver(u64),
 }
 
 /// Which room a client asks for.
@@ -120,7 +122,8 @@ impl What {
             | What::LagShard(..)
             | What::FailShard(_)
             | What::Panic(_)
-            | What::Pause(_) => 0..clients,
+            | What::Pause(_)
+            | What::HandOver(_) => 0..clients,
             What::Open(_)
             | What::Join(..)
             | What::Exit(_)
@@ -221,6 +224,7 @@ fn what(rng: &mut fastrand::Rng, plan: &Plan) -> What {
         90..93 => What::LagRoom(room, rng.u64(20..1_500)),
         93..97 => What::LagShard(shard, rng.u64(20..1_500)),
         97 => What::FailShard(shard),
+        98 if rng.u8(..3) == 0 => What::HandOver(rng.u64(1..400)),
         98 => What::Pause(rng.u64(100..12_000)),
         _ => What::Lose(client),
     }

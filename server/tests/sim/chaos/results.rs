@@ -17,6 +17,8 @@ use broadside_sim::server::SimServer;
 #[derive(Default)]
 pub(crate) struct ResultChecks {
     rooms: BTreeMap<RoomId, SeenRoom>,
+    /// Rooms that have gone over to another server and have not been seen since.
+    unseen: BTreeSet<RoomId>,
 }
 
 /// A room as of the last look.
@@ -31,6 +33,13 @@ struct SeenRoom {
 }
 
 impl ResultChecks {
+    /// The server is about to be gone, and its rooms go on elsewhere.
+    pub(crate) fn skip<G: Game>(&mut self, server: &SimServer<G>) {
+        server.take_results();
+        self.rooms.clear();
+        self.unseen = server.lobby.directory.all().iter().map(|room| room.id()).collect();
+    }
+
     pub(crate) fn look<G: Game>(&mut self, server: &SimServer<G>) {
         let mut results: BTreeMap<RoomId, Vec<RoomResult>> = BTreeMap::new();
         for result in server.take_results() {
@@ -41,8 +50,13 @@ impl ResultChecks {
             server.awake().map(|room| (room.info().id, SeenRoom::of(room))).collect();
         for (id, before) in &self.rooms {
             let left = results.remove(id).unwrap_or_default();
-            before.check(*id, rooms.get(id), &left);
+            // What its last commands changed before it went over shows with its first tick here.
+            if !self.unseen.contains(id) {
+                before.check(*id, rooms.get(id), &left);
+            }
         }
+        results.retain(|id, _| !self.unseen.contains(id));
+        self.unseen.retain(|id| !self.rooms.contains_key(id));
         assert!(results.is_empty(), "results of rooms in which nobody was: {results:?}");
         self.rooms = rooms;
     }

@@ -55,6 +55,7 @@ pub(crate) struct Seen {
 /// A run.
 pub(crate) struct Run<G: Game> {
     pub(crate) now: MonoTime,
+    pub(super) setup: Setup,
     pub(crate) server: SimServer<G>,
     pub(crate) players: Vec<Player<G>>,
     pub(super) plan: Plan,
@@ -70,7 +71,7 @@ pub(crate) struct Run<G: Game> {
     pub(super) said: u32,
     pub(super) swept_at: MonoTime,
     pub(super) checks: Checks,
-    results: ResultChecks,
+    pub(super) results: ResultChecks,
     pub(super) hash: u64,
     pub(super) is_settling: bool,
     /// Clients read and say nothing.
@@ -167,6 +168,7 @@ impl<G: ChaosGame> Run<G> {
         };
         Run {
             now: MonoTime(0),
+            setup,
             server,
             players: (0..plan.links.len()).map(player).collect(),
             plan: plan.clone(),
@@ -275,18 +277,7 @@ impl<G: ChaosGame> Run<G> {
 
     /// What passed since the last look, and what holds now.
     fn look(&mut self) {
-        let taps = self.server.taps.replace(Vec::new()).unwrap_or_default();
-        for tap in &taps {
-            match tap {
-                // Tokens are drawn by the operating system.
-                Tap::Wrote(link, _, frame) if !frame.starts_with(&[1, 0]) => {
-                    self.hash_all(link.to_le_bytes().iter().chain(frame));
-                }
-                Tap::Closed(link, code) => self.hash_all(link.to_le_bytes().iter().chain(&code.code().to_le_bytes())),
-                Tap::Wrote(..) | Tap::Read(..) | Tap::Published(_) => {}
-            }
-        }
-        self.checks.observe(&self.server, &taps);
+        self.look_at_taps();
         self.checks.always(&self.server);
         self.results.look(&self.server);
         let failures = self.server.lobby.context.metrics.room_failures.get();
@@ -299,6 +290,21 @@ impl<G: ChaosGame> Run<G> {
             }
             assert_eq!(without_cause, player.without_cause, "client {index} was corrected without a cause: {stats:?}");
         }
+    }
+
+    pub(super) fn look_at_taps(&mut self) {
+        let taps = self.server.taps.replace(Vec::new()).unwrap_or_default();
+        for tap in &taps {
+            match tap {
+                // Tokens are drawn by the operating system.
+                Tap::Wrote(link, _, frame) if !frame.starts_with(&[1, 0]) => {
+                    self.hash_all(link.to_le_bytes().iter().chain(frame));
+                }
+                Tap::Closed(link, code) => self.hash_all(link.to_le_bytes().iter().chain(&code.code().to_le_bytes())),
+                Tap::Wrote(..) | Tap::Read(..) | Tap::Published(_) => {}
+            }
+        }
+        self.checks.observe(&self.server, &taps);
     }
 
     fn hash_all<'a>(&mut self, bytes: impl Iterator<Item = &'a u8>) {
