@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Instant;
 
-use broadside_core::recording::replay::{Divergence, Recording, Replay, Replayed};
 use broadside_core::room::mode_name;
 use broadside_shared::game::Game;
+use broadside_shared::recording::replay::{Divergence, Recording, Replay, Replayed};
 use broadside_shared::time::{Tick, tick_us};
 use broadside_shared::trial::rules_hash;
 use serde_json::Value;

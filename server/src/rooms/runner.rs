@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use broadside_core::commands::{RoomCommand, ShardCommand};
-use broadside_core::recording::recorder::Recorded;
 use broadside_core::results::{ResultKind, RoomResult};
 use broadside_core::room::StepPhase;
 use broadside_core::room_loop::{RoomLoop, Stepped, Timing};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::message::Publication;
+use broadside_shared::recording::recorder::Recorded;
 use broadside_shared::time::MonoTime;
 
 use super::context::ServerContext;

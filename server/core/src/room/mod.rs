@@ -30,6 +30,8 @@ use broadside_shared::protocol::message::{Publication, Refusal, RoomUpdate};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::ModeId;
 use broadside_shared::protocol::snapshot::{SnapshotHead, write_player_state};
+use broadside_shared::recording::batch::Call;
+use broadside_shared::recording::recorder::Recorder;
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::cells::LayerSet;
 use broadside_shared::replication::world::{Placement, WorldState};
@@ -37,8 +39,6 @@ use broadside_shared::time::{MonoTime, Tick, tick_us};
 use glam::Vec2;
 use thiserror::Error;
 
-use crate::recording::batch::Call;
-use crate::recording::recorder::Recorder;
 use inputs::InputQueue;
 use match_publisher::MatchPublisher;
 pub use output::{DueSnapshot, RoomOutput, StepPhase};

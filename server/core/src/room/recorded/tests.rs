@@ -1,14 +1,18 @@
+//! Recordings of a room, and their replay.
+
 use broadside_shared::game::Game;
-use broadside_shared::ids::RoomId;
+use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::time::MonoTime;
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::ModeId;
+use broadside_shared::recording::block::{self, BlockKind, MAGIC};
+use broadside_shared::recording::recorder::Recorded;
+use broadside_shared::recording::replay::{Recording, RecordingError, Replay, Replayed};
+use broadside_shared::recording::{RecordedPlayer, batch};
+use broadside_shared::time::{MonoTime, Tick};
 use broadside_shared::toy::{Lamp, PANICS, Push, Toy};
 use fastrand::Rng;
 
-use super::block::{self, BlockKind, MAGIC};
-use super::recorder::Recorded;
-use super::replay::{Recording, RecordingError, Replay, Replayed};
-use super::*;
 use crate::room::{Room, RoomConfig, RoomOutput};
 
 const RULES: u64 = 7;

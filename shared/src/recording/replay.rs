@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use broadside_shared::game::{AddressedEvent, Game, PlayerInput};
-use broadside_shared::history::History;
-use broadside_shared::ids::PlayerId;
-use broadside_shared::protocol::name::Name;
-use broadside_shared::saved;
-use broadside_shared::time::{Tick, ViewTime};
+use crate::game::{AddressedEvent, Game, PlayerInput};
+use crate::history::History;
+use crate::ids::PlayerId;
+use crate::protocol::name::Name;
+use crate::saved;
+use crate::time::{Tick, ViewTime};
 use thiserror::Error;
 
 use super::batch::{Batch, Call};
