@@ -3,7 +3,6 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`inputs`] | a player's inputs, queued until the tick they are for |
-//! | [`match_publisher`] | the match status, sent when it changes |
 //! | `output` | what a tick hands to the shards |
 //! | `recorded` | what the room tells its recorder |
 //! | [`recycle`] | outputs that are refilled once nothing holds them |
@@ -11,7 +10,6 @@
 //! [`Room::step`] reads as the table of contents of a tick.
 
 pub mod inputs;
-pub mod match_publisher;
 mod output;
 mod recorded;
 pub mod recycle;
@@ -22,6 +20,7 @@ use broadside_shared::game::{
 };
 use broadside_shared::history::History;
 use broadside_shared::ids::PlayerId;
+use broadside_shared::match_publisher::MatchPublisher;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::{BOARD_LINES_MAX, ROOM_STATE_MAX};
@@ -40,7 +39,6 @@ use glam::Vec2;
 use thiserror::Error;
 
 use inputs::InputQueue;
-use match_publisher::MatchPublisher;
 pub use output::{DueSnapshot, RoomOutput, StepPhase};
 use recorded::named;
 use recycle::Recycled;
