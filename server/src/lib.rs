@@ -110,7 +110,7 @@ use net::arrivals::Shards;
 use net::certificate::{self, Certificate};
 use net::shard::{self, Poller};
 use operator::{OperatorToken, TokenFile};
-use recordings::{Folder, Recordings};
+use recordings::{Folder, Recordings, Shelf};
 use rooms::context::ServerContext;
 use rooms::pool::Pool;
 use rooms::results::ResultSink;
@@ -396,6 +396,7 @@ fn open<G: Game>(
         lobby: Arc::clone(&lobby.state),
         rooms: Arc::clone(&lobby.directory) as Arc<dyn Rooms>,
         accounts: accounts(&config, store.clone(), context)?,
+        shelf: Arc::new(Shelf::new(&config)),
         config,
         metrics,
         store,

@@ -1,5 +1,7 @@
 //! The server as a program: flags, the game's configuration, log, signals. Everything else is in the rest of the library.
 
+mod replay;
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
@@ -37,8 +39,10 @@ struct Arguments {
 pub fn run<G: Game>() -> ExitCode {
     bound_arenas();
     let (Arguments { config, command }, environment) = broadside_cli::parse::<Arguments>();
-    if let Some(command) = command {
-        return command.run::<G>(&config);
+    match command {
+        Some(Command::Replay { file, serve: true, port }) => return replay::run::<G>(&file, port, config.assets),
+        Some(command) => return command.run::<G>(&config),
+        None => {}
     }
     let checked = config.check().and_then(|()| Filter::from_environment());
     let filter = checked.unwrap_or_else(|why| refuse(&environment.explain(&why)));

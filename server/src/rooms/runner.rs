@@ -91,7 +91,7 @@ impl<G: Game> RoomRunner<G> {
     pub fn end(self) {
         let (pending, RoomRunner { room, context, mut recording, .. }) = (self.room.results_pending(), self);
         match std::panic::catch_unwind(AssertUnwindSafe(|| room.end())) {
-            Ok(effects) => keep(effects.results, effects.recorded, &mut recording, &context),
+            Ok(effects) => drop(keep(effects.results, effects.recorded, &mut recording, &context)),
             // The other rooms still have theirs to keep.
             Err(_) => {
                 context.metrics.results_lost.inc_by(pending as u64);
@@ -187,7 +187,8 @@ impl<G: Game> RoomRunner<G> {
         if let Some(board) = effects.board {
             self.status.set_best(board.into());
         }
-        keep(effects.results, effects.recorded, &mut self.recording, &self.context);
+        let whole = keep(effects.results, effects.recorded, &mut self.recording, &self.context);
+        whole.into_iter().for_each(|id| self.status.set_last_recording(id));
         for (topic, publication) in effects.published {
             if let Publication::Match(status) = &publication {
                 self.status.set_match_status(Some(status.clone()));
@@ -284,14 +285,14 @@ impl<G: Game> RoomRunner<G> {
     }
 }
 
-/// Hands over what is left of a room's turn: results, and what was recorded of it.
+/// Hands over what is left of a room's turn: results, and what was recorded of it. Gives the recording that is whole now.
 fn keep(
     results: Vec<RoomResult>,
     recorded: Vec<Recorded>,
     recording: &mut Option<RecordingId>,
     context: &ServerContext,
-) {
-    let mut of_match = *recording;
+) -> Option<RecordingId> {
+    let (mut of_match, mut whole) = (*recording, None);
     for part in recorded {
         match part {
             Recorded::Begun(bytes) => {
@@ -302,6 +303,7 @@ fn keep(
             Recorded::Ended(bytes) => {
                 if let Some(id) = recording.take() {
                     context.recordings.end(id, bytes);
+                    whole = Some(id);
                 }
             }
         }
@@ -310,6 +312,7 @@ fn keep(
         let of_match = of_match.filter(|_| result.kind == ResultKind::Match);
         context.results.keep(result, of_match);
     }
+    whole
 }
 
 fn label(phase: StepPhase) -> TickPhase {
