@@ -174,6 +174,9 @@ async fn a_recorded_match_plays_stands_still_and_is_at_the_same_moment_after_a_r
     assert_eq!(page.errors().await, Vec::<String>::new());
     assert_eq!(page.console().await, Vec::<String>::new());
 
+    page.choose("#replay-speed", "2").await;
+    page.press("#replay-play").await;
+    page.wait_for("a pause", |state| state["replay"]["paused"] == true).await;
     page.resize(PHONE).await;
     seek(&page, 100.0).await;
     keep_picture(&page, "replay-phone.png").await;
