@@ -129,7 +129,9 @@ impl<C: Cartridge> App<C> {
             is_address_due: false,
             address_at_ms: 0.0,
         };
-        if let Some(at_s) = browser::parameter(browser::MOMENT).and_then(|text| text.parse().ok()) {
+        // Rust's own reading of fractions brings tables that are larger than this module.
+        let moment = browser::parameter(browser::MOMENT).map(|text| js_sys::parse_float(&text));
+        if let Some(at_s) = moment.filter(|at_s| at_s.is_finite()) {
             replay.seek(at_s);
             replay.playback.pause();
         }

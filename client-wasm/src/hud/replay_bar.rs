@@ -112,7 +112,7 @@ impl ReplayBar {
     /// The moment of the slider, in seconds.
     #[must_use]
     pub(crate) fn wanted_at_s(&self) -> f64 {
-        self.at.value().parse().unwrap_or(0.0)
+        self.at.value_as_number().max(0.0)
     }
 
     /// The place of the chosen speed.
