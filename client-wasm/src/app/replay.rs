@@ -263,7 +263,7 @@ impl<C: Cartridge> App<C> {
     fn seek_replay_to(&mut self, to_s: f64) {
         if let Some(replay) = watched_mut(&mut self.replay) {
             replay.seek(to_s);
-            self.play.feed.clear();
+            self.play.reset();
             self.match_status.hide();
             self.cartridge.skip();
         }

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use broadside_arena::ai::{Ai, Seen};
 use broadside_arena::modes::Mode;
 use broadside_arena::record_view::Scene;
-use broadside_arena::{Arena, ArenaConfig};
+use broadside_arena::{Arena, ArenaInput};
+use broadside_puck::{Puck, PuckInput};
 use broadside_shared::game::{Game, PlayerInput};
 use broadside_shared::history::History;
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::playback::Playback;
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::ModeId;
 use broadside_shared::recording::Head;
 use broadside_shared::recording::recorder::{Recorded, Recorder};
 use broadside_shared::time::{Tick, ViewTime};
 use broadside_shared::trial::rules_hash;
+use glam::Vec2;
 use serde_json::{Value, json};
 
 use crate::driver::Browser;
@@ -31,39 +34,30 @@ const OF_OTHER_RULES: &str = "01a21f7fee25b774203cfcb01d3ea043";
 /// The size of a phone.
 const PHONE: (u32, u32) = (390, 844);
 
-/// Two teams of AIs that fight, recorded as a room records them.
-fn recorded_match(rules: u64, seconds: u32) -> Vec<u8> {
-    let mode = Mode::Teams.id();
-    let head = Head { game: Arena::NAME.to_owned(), rules, mode, room: RoomId(3), tick_hz: Arena::TICK_HZ };
-    let mut recorder = Recorder::<Arena>::new(head, NAMES.len());
-    let mut arena = Arena::new(&ArenaConfig::default(), mode, 5);
-    let (mut history, mut events, mut scene, mut records) =
-        (History::default(), Vec::new(), Scene::default(), Vec::new());
-    let names: Vec<(PlayerId, Name)> =
-        (0..).map(PlayerId).zip(NAMES.map(|name| Name::new(name).expect("a valid name"))).collect();
+/// A match of a game, recorded as a room records it. `input` is what a player does before a tick.
+fn recorded<G: Game>(
+    (rules, mode): (u64, ModeId),
+    (names, seconds): (&[&str], u32),
+    mut input: impl FnMut(&G, Tick, PlayerId) -> G::Input,
+) -> Vec<u8> {
+    let head = Head { game: G::NAME.to_owned(), rules, mode, room: RoomId(3), tick_hz: G::TICK_HZ };
+    let mut recorder = Recorder::<G>::new(head, names.len());
+    let mut world = G::new(&G::Config::default(), mode, 5);
+    let (mut history, mut events) = (History::default(), Vec::new());
+    let name = |name: &&str| Name::new(name).expect("a valid name");
+    let names: Vec<(PlayerId, Name)> = (0..).map(PlayerId).zip(names.iter().map(name)).collect();
     let named = || names.iter().map(|(player, name)| (*player, name));
-    names.iter().for_each(|(player, _)| arena.join(*player, Tick(1), &mut events));
-    let mut ais: Vec<Ai> = (0..NAMES.len()).map(|n| Ai::new(n as u64 * 77, 0.5 + 0.08 * n as f32)).collect();
-    recorder.begin(Tick(0), &arena, &history, named());
-    for tick in (1..=seconds * Arena::TICK_HZ).map(Tick) {
-        records.clear();
-        arena.replicate(tick.before(1), &mut records);
-        let inputs: Vec<_> = names
-            .iter()
-            .zip(&mut ais)
-            .filter_map(|((player, _), ai)| {
-                let own = arena.player_state(*player)?;
-                let near = |at: &glam::Vec2| ((*at - own.position).abs() * 2.0).cmplt(Arena::VIEW).all();
-                scene.fill(records.iter().filter(|(at, _)| near(at)).map(|(_, record)| record));
-                let seen = Seen { tick: tick.before(1), own, scene: &scene, ships_at: f64::from(tick.0 - 1) };
-                Some(PlayerInput { player: *player, input: ai.think(&seen), view: ViewTime::of(tick.before(1)) })
-            })
-            .collect();
+    names.iter().for_each(|(player, _)| world.join(*player, Tick(1), &mut events));
+    recorder.begin(Tick(0), &world, &history, named());
+    for tick in (1..=seconds * G::TICK_HZ).map(Tick) {
+        let view = ViewTime::of(tick.before(1));
+        let input = |(player, _): (PlayerId, _)| PlayerInput { player, input: input(&world, tick, player), view };
+        let inputs: Vec<_> = named().map(input).collect();
         recorder.stepping(tick, &inputs);
         events.clear();
-        arena.step(tick, &inputs, &history, &mut events);
-        history.record(tick, |poses| arena.poses(poses));
-        recorder.stepped(&arena, &history, named());
+        world.step(tick, &inputs, &history, &mut events);
+        history.record(tick, |poses| world.poses(poses));
+        recorder.stepped(&world, &history, named());
     }
     recorder.end();
     recorder.take().into_iter().fold(Vec::new(), |mut bytes, part| {
@@ -72,6 +66,21 @@ fn recorded_match(rules: u64, seconds: u32) -> Vec<u8> {
             Recorded::Continued(more) => bytes.extend(&*more),
         }
         bytes
+    })
+}
+
+/// Two teams of AIs that fight.
+fn recorded_match(rules: u64, seconds: u32) -> Vec<u8> {
+    let mut ais: Vec<Ai> = (0..NAMES.len()).map(|n| Ai::new(n as u64 * 77, 0.5 + 0.08 * n as f32)).collect();
+    let (mut scene, mut records) = (Scene::default(), Vec::new());
+    recorded::<Arena>((rules, Mode::Teams.id()), (&NAMES, seconds), |arena, tick, player| {
+        let Some(own) = arena.player_state(player) else { return ArenaInput::default() };
+        let before = tick.before(1);
+        records.clear();
+        arena.replicate(before, &mut records);
+        let near = |at: &Vec2| ((*at - own.position).abs() * 2.0).cmplt(Arena::VIEW).all();
+        scene.fill(records.iter().filter(|(at, _)| near(at)).map(|(_, record)| record));
+        ais[usize::from(player.0)].think(&Seen { tick: before, own, scene: &scene, ships_at: f64::from(before.0) })
     })
 }
 
@@ -183,6 +192,28 @@ async fn a_recorded_match_plays_stands_still_and_is_at_the_same_moment_after_a_r
     page.press("#replay-leave").await;
     page.wait_for("the title, connected", |state| state["phase"] == "menu" && state["connected"] == true).await;
     assert_eq!(page.address().await, server.url("/?effects=simple"));
+}
+
+#[tokio::test]
+async fn a_recorded_match_of_puck_is_watched_from_the_command_line() {
+    let names = ["Ann", "Ben"];
+    let recording = recorded::<Puck>((rules_hash::<Puck>(), ModeId(0)), (&names, 30), |_, tick, player| {
+        let way = if player == PlayerId(0) { Vec2::X } else { Vec2::Y };
+        PuckInput::new(if tick.0 / 60 % 2 == 0 { way } else { -way }, false)
+    });
+    let folder = Folder::with(&[("of-puck", &recording)]);
+    let server = Server::start_replay_of_puck(&folder.0.join("recordings/of-puck.bsr")).await;
+    let browser = Browser::start().await;
+    let page = browser.open(DESKTOP, &format!("{}?t=12.5&effects=simple", server.shown())).await;
+    let still = |state: &State| state["phase"] == "replay" && state["replay"]["paused"] == true && at_s(state) == 12.5;
+    page.wait_for("the moment of the link", |state| still(state) && state["replay"]["seeking"] == false).await;
+    page.choose("#replay-follow", "1").await;
+    page.wait_for("Ben", |state| state["replay"]["followed"] == "Ben" && state["replay"]["entities"] == 3).await;
+    page.wait_for("a picture", |state| number(&state["images"]) > 20.0).await;
+    keep_picture(&page, "replay-puck.png").await;
+    page.press("#replay-play").await;
+    page.wait_for("it plays", |state| at_s(state) > 13.0).await;
+    assert_eq!((page.errors().await, page.console().await), (Vec::<String>::new(), Vec::<String>::new()));
 }
 
 async fn wait_for_address(page: &Page, part: &str) {
