@@ -411,9 +411,8 @@ fn open<G: Game>(
         connections: AtomicUsize::new(0),
         connections_max,
     });
-    let started =
-        start_shards(&app, &lobby, &shards, pollers, bots).context("cannot start the threads of the shards")?;
-    threads.extend(started);
+    let started = start_shards(&app, &lobby, &shards, pollers, bots);
+    threads.extend(started.context("cannot start the threads of the shards")?);
     open_persistent_rooms(&lobby.directory, app.config.rooms);
     Ok(Opened { app, lobby, shards, threads, recordings })
 }

@@ -136,7 +136,7 @@ impl<C: Cartridge> App<C> {
             replay.playback.pause();
         }
         self.replay = Some(replay);
-        self.replay_bar.open(&SPEEDS);
+        self.replay_bar.open(&SPEEDS, C::FRAMING.whole);
     }
 
     /// Leaves the match that is watched, if there is one.

@@ -59,8 +59,10 @@ impl ReplayBar {
         })
     }
 
-    /// Shows the bar of another match, and gives the button to play the keyboard.
-    pub(crate) fn open(&mut self, speeds: &[f64]) {
+    /// Shows the bar of another match, and gives the button to play the keyboard. Below a picture that shows the `whole` world, it covers
+    /// nothing.
+    pub(crate) fn open(&mut self, speeds: &[f64], whole: bool) {
+        self.all.class(if whole { "whole" } else { "" });
         self.all.visible(true);
         self.note.text("");
         (self.shown_at, self.players) = (String::new(), "\0".to_owned());

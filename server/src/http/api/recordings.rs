@@ -69,11 +69,3 @@ fn no_such_recording(id: &str) -> Response {
     let detail = format!("there is no recording of a match `{id}`; recordings are kept for some days, if at all");
     problem(StatusCode::NOT_FOUND, &detail)
 }
-
-/// Which of these matches are recorded.
-pub(super) async fn recorded(app: &App, matches: Vec<[u8; 16]>) -> Vec<bool> {
-    let shelf = Arc::clone(&app.shelf);
-    let count = matches.len();
-    let look = move || matches.into_iter().map(|id| shelf.has(RecordingId(id))).collect();
-    tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| vec![false; count])
-}

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::players::{accuracy, looks_of, nobody};
-use super::recordings::recorded;
 use super::tagged::{Audience, json, tagged};
 use super::{Parameters, WRONG_CURSOR, cursor, page_limit, store_failed};
 use crate::app::App;
 use crate::problem::{Problem, problem};
+use crate::recordings::RecordingId;
 
 /// Results of a page unless `limit` says otherwise.
 const RESULTS: u32 = 20;
@@ -185,6 +185,14 @@ pub(crate) async fn match_result(
         },
         Err(error) => store_failed(&error),
     }
+}
+
+/// Which of these matches are recorded.
+async fn recorded(app: &App, matches: Vec<[u8; 16]>) -> Vec<bool> {
+    let shelf = Arc::clone(&app.shelf);
+    let count = matches.len();
+    let look = move || matches.into_iter().map(|id| shelf.has(RecordingId(id))).collect();
+    tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| vec![false; count])
 }
 
 fn no_such_match(id: &str) -> Response {
