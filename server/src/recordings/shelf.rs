@@ -11,7 +11,7 @@ use super::RecordingId;
 use super::writer::{Folder, RECORDING};
 use crate::config::Config;
 
-/// Most bytes of a recording that is served: an hour of a match of 64 players. A response is held in memory, and an address may hold
+/// Most bytes of a recording that is served: an hour with 16 players, at 6.5 kB for a player's minute. A response is held in memory, and an address may hold
 /// 8 MiB of them.
 const SERVED_MAX: u64 = 6 * 1024 * 1024;
 
