@@ -43,17 +43,24 @@ function totalsRow(mode, { ranks, ratings }) {
 }
 
 function resultRow(result) {
-  const { outcome, kind, score, kills, deaths, accuracy, longest_streak, played_s, ended_s } = result;
+  const { outcome, kind, recorded, score, kills, deaths, accuracy, longest_streak, played_s, ended_s } = result;
   const button = make("button", { type: "button", className: "slim", "aria-expanded": "false" }, "Players");
   button.append(make("span", { className: "hidden-text" }, ` in the match of ${page.timeOf(ended_s)}`));
   const row = make(
     "tr", {}, make("td", {}, page.timeElement(ended_s)), make("td", {}, titleOf(result.mode)),
     make("td", {}, make("span", { className: outcome === "none" ? "" : `badge ${outcome}` }, OUTCOMES[outcome])),
     cell(count(score)), cell(count(kills)), cell(count(deaths)), cell(percent(accuracy)), cell(count(longest_streak)), cell(spanOf(played_s)),
-    make("td", { className: "right" }, kind === "match" && button),
+    make("td", { className: "right" }, make("span", { className: "actions" }, recorded && watchLink(result), kind === "match" && button)),
   );
   button.addEventListener("click", () => busy(button, by("#results-failure"), () => unfold(row, button, result.match)));
   return row;
+}
+
+/// A link to the recording of a match.
+function watchLink({ match, ended_s }) {
+  const link = make("a", { className: "button slim", href: beside(`replay/${match}`) }, "Watch");
+  link.append(make("span", { className: "hidden-text" }, ` the match of ${page.timeOf(ended_s)}`));
+  return link;
 }
 
 /// Where the player is, and what a friend, or who may become one, can do about it.

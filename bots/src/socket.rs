@@ -114,7 +114,9 @@ impl PlayError {
     pub fn is_retried(&self) -> bool {
         match self {
             PlayError::Closed { .. } => self.code().is_some_and(|code| code.retry() == Retry::Automatic),
-            PlayError::Unreachable { .. } | PlayError::Handshake { .. } | PlayError::Lost(_) | PlayError::Silent => true,
+            PlayError::Unreachable { .. } | PlayError::Handshake { .. } | PlayError::Lost(_) | PlayError::Silent => {
+                true
+            }
             PlayError::Malformed(_) => false,
         }
     }

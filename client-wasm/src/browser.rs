@@ -208,19 +208,38 @@ pub(crate) fn address(path: &str) -> String {
 /// The address's parameter that names a public room.
 pub(crate) const ROOM: &str = "room";
 
-/// Shows another path relative to [`base`] in the address without loading it. Parameters stay, except for [`ROOM`]: a reload must
-/// lead to the current room.
+/// The address's parameter that names a moment of a recorded match, in seconds.
+pub(crate) const MOMENT: &str = "t";
+
+/// Shows another path relative to [`base`] in the address without loading it. Parameters stay, except for [`ROOM`] and [`MOMENT`]: a
+/// reload must lead to the current room.
 pub(crate) fn set_path(wanted: &str) {
+    set_address(wanted, &[(ROOM, None), (MOMENT, None)]);
+}
+
+/// Shows another value of a parameter in the address without loading it; `None` for none.
+pub(crate) fn set_parameter(name: &str, value: Option<&str>) {
+    set_address(&path(), &[(name, value)]);
+}
+
+fn set_address(path: &str, changes: &[(&str, Option<&str>)]) {
     let Some(window) = window() else { return };
     let mut search = window.location().search().unwrap_or_default();
-    if let Some(parameters) = UrlSearchParams::new_with_str(&search).ok().filter(|parameters| parameters.has(ROOM)) {
-        parameters.delete(ROOM);
+    if let Ok(parameters) = UrlSearchParams::new_with_str(&search)
+        && changes.iter().any(|(name, value)| value.is_some() || parameters.has(name))
+    {
+        for (name, value) in changes {
+            match value {
+                Some(value) => parameters.set(name, value),
+                None => parameters.delete(name),
+            }
+        }
         let left = String::from(parameters.to_string());
         search = if left.is_empty() { left } else { format!("?{left}") };
     }
     if let Ok(history) = window.history() {
         let here = base();
-        let wanted = format!("{}{wanted}{search}", path_of(&here));
+        let wanted = format!("{}{path}{search}", path_of(&here));
         let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&wanted));
     }
 }

@@ -176,7 +176,7 @@ pub enum Place {
         /// A random number.
         seed: u64,
     },
-    /// That of a room.
+    /// That of a room, or of a recorded match.
     Room,
 }
 

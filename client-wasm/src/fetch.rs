@@ -50,6 +50,24 @@ pub(crate) fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 's
     });
 }
 
+/// Requests a path relative to the page's folder and calls `done` with its bytes.
+pub(crate) fn bytes(path: &str, done: impl FnOnce(Result<Vec<u8>, String>) + 'static) {
+    let Some(window) = browser::window() else { return };
+    when_settled(&window.fetch_with_str(&browser::address(path)).into(), move |value| {
+        let response = value.dyn_into::<Response>().ok();
+        let is_good = response.as_ref().is_some_and(Response::ok);
+        let body = response.and_then(|response| if is_good { response.array_buffer() } else { response.text() }.ok());
+        let Some(body) = body else { return done(Err(UNREACHABLE.to_owned())) };
+        when_settled(&body.into(), move |body| {
+            done(match (is_good, body.dyn_ref::<js_sys::ArrayBuffer>()) {
+                (true, Some(buffer)) => Ok(js_sys::Uint8Array::new(buffer).to_vec()),
+                (true, None) => Err(UNREACHABLE.to_owned()),
+                (false, _) => Err(read(false, &body.as_string().unwrap_or_default()).err().unwrap_or_default()),
+            });
+        });
+    });
+}
+
 /// Calls `call` with the result of a promise, or with its error.
 pub(crate) fn when_settled(promise: &JsValue, call: impl FnOnce(JsValue) + 'static) {
     let call = Closure::once_into_js(call);

@@ -17,6 +17,7 @@ use crate::lobby::LobbyState;
 use crate::lobby::directory::Rooms;
 use crate::metrics::Metrics;
 use crate::operator::OperatorToken;
+use crate::recordings::Shelf;
 use crate::store::StoreHealth;
 use crate::vital::Supervisor;
 
@@ -51,6 +52,8 @@ pub struct App {
     /// Sessions, topics, and the inboxes of the shards.
     pub lobby: Arc<LobbyState>,
     pub rooms: Arc<dyn Rooms>,
+    /// Recordings, for those who watch them.
+    pub shelf: Arc<Shelf>,
     /// Accounts, results, and what else is kept.
     pub store: Store,
     /// How it is doing, with the outbox of results.

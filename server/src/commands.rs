@@ -11,7 +11,7 @@ use broadside_store::moderation::AuditEntry;
 use broadside_store::{Location, Store, new_id};
 use clap::{Subcommand, ValueEnum};
 
-use crate::config::{Config, DataFolder};
+use crate::config::{Config, DataFolder, port};
 use crate::lobby::names::Looks;
 use crate::recordings;
 use crate::store::now_us;
@@ -44,10 +44,16 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FOLDER|URL")]
         to: String,
     },
-    /// Replay a recorded match as fast as this machine can, and compare every hash
+    /// Replay a recorded match as fast as this machine can, and compare every hash; or show it in the browser
     Replay {
         /// The recording, a file of --data in the folder `recordings`
         file: PathBuf,
+        /// Serve a page that shows it instead, on 127.0.0.1, until a signal
+        #[arg(long)]
+        serve: bool,
+        /// Port of the page, 0 to 65535; 0 picks a free port
+        #[arg(long = "port", id = "replay-port", requires = "serve", default_value_t = 0, value_name = "PORT", value_parser = port)]
+        port: u16,
     },
     /// Say who may moderate, and appoint them, also while a server runs
     Admin {
@@ -117,7 +123,7 @@ impl Command {
                 Ok(format!("{} has the database of {}", data.display(), file.display()))
             }
             Command::Copy { from, to } => copy(&from, &to).await,
-            Command::Replay { file } => recordings::check::replay::<G>(&file),
+            Command::Replay { file, .. } => recordings::check::replay::<G>(&file),
             Command::Admin { action } => admin(action, config).await,
         }
     }

@@ -336,7 +336,7 @@ fn seed(text: &str) -> Result<u64, String> {
     in_range(text, 0..=u64::MAX, "")
 }
 
-fn port(text: &str) -> Result<u16, String> {
+pub(crate) fn port(text: &str) -> Result<u16, String> {
     in_range(text, 0..=u16::MAX, "")
 }
 

@@ -151,12 +151,10 @@ pub struct Inheritance {
 /// No server runs there, or it refuses. One line.
 pub fn ask(data: &Path, hello: &Hello) -> Result<Inheritance, String> {
     let path = socket_path(data);
-    let failed = |error: std::io::Error| format!("--take-over: the server of {} does not answer: {error}", data.display());
+    let failed =
+        |error: std::io::Error| format!("--take-over: the server of {} does not answer: {error}", data.display());
     let stream = UnixStream::connect(&path).map_err(|error| {
-        format!(
-            "--take-over: no server runs with --data {} ({error}); start without --take-over",
-            data.display()
-        )
+        format!("--take-over: no server runs with --data {} ({error}); start without --take-over", data.display())
     })?;
     set_patience(&stream).map_err(failed)?;
     send(&stream, &saved::save(hello), &[]).map_err(failed)?;

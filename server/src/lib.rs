@@ -121,11 +121,11 @@ use net::arrivals::Shards;
 use net::certificate;
 use net::shard::{self, Poller};
 use operator::{OperatorToken, TokenFile};
-use recordings::{Folder, Recordings};
+use recordings::{Folder, Recordings, Shelf};
 use recovery::Predecessor;
+use result_ids::ResultIds;
 use rooms::context::ServerContext;
 use rooms::pool::Pool;
-use result_ids::ResultIds;
 use rooms::results::ResultSink;
 use running::Threads;
 use store::StoreHealth;
@@ -350,11 +350,7 @@ fn open<G: Game>(
     let clock = MonoClock::start_at(predecessor.as_ref().map_or(MonoTime(0), Predecessor::now));
     let lasting = match &predecessor {
         Some(found) => found.lasting,
-        None => Lasting {
-            session_key: draw_key()?,
-            account_key: draw_key()?,
-            result_ids: ResultIds::new(clock.now()),
-        },
+        None => Lasting { session_key: draw_key()?, account_key: draw_key()?, result_ids: ResultIds::new(clock.now()) },
     };
     let metrics = Arc::new(Metrics::new());
     let recordings = recordings::start(Folder::of(&config), Arc::clone(&metrics));
@@ -403,6 +399,7 @@ fn open<G: Game>(
         lobby: Arc::clone(&lobby.state),
         rooms: Arc::clone(&lobby.directory) as Arc<dyn Rooms>,
         accounts: accounts(&config, store.clone(), context)?,
+        shelf: Arc::new(Shelf::new(&config)),
         config,
         metrics,
         store,
@@ -422,8 +419,8 @@ fn open<G: Game>(
         let restored = predecessor.restore(&lobby, pollers.len());
         tracing::info!(rooms = restored.rooms, seats = restored.seats, "rooms and seats are back");
     }
-    let started =
-        start_shards(&app, &lobby, &shards, pollers, bots).context("cannot start the threads of the shards")?;
+    let started = start_shards(&app, &lobby, &shards, pollers, bots);
+    let started = started.context("cannot start the threads of the shards")?;
     open_persistent_rooms(&lobby.directory, app.config.rooms);
     Ok(Opened { app, lobby, shards, threads: Threads { rooms, shards: started }, recordings, checkpoints, head })
 }

@@ -1,5 +1,7 @@
 //! The server as a program: flags, the game's configuration, log, signals. Everything else is in the rest of the library.
 
+mod replay;
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,8 +16,8 @@ use clap::Parser;
 
 use crate::commands::Command;
 use crate::config::{Config, game as game_config};
-use crate::log::{self, Filter};
 use crate::hand_over::{self, Hello, Successor};
+use crate::log::{self, Filter};
 use crate::signals::{self, SignalAction, Signals};
 use crate::{Beginning, Running, StartError, files, start_with};
 
@@ -51,8 +53,10 @@ pub fn run<G: Game>() -> ExitCode {
     bound_arenas();
     let program = std::env::current_exe();
     let (Arguments { config, take_over, allow_migration, command }, environment) = broadside_cli::parse::<Arguments>();
-    if let Some(command) = command {
-        return command.run::<G>(&config);
+    match command {
+        Some(Command::Replay { file, serve: true, port }) => return replay::run::<G>(&file, port, config.assets),
+        Some(command) => return command.run::<G>(&config),
+        None => {}
     }
     let checked = config.check().and_then(|()| Filter::from_environment());
     let filter = checked.unwrap_or_else(|why| refuse(&environment.explain(&why)));
@@ -73,11 +77,8 @@ pub fn run<G: Game>() -> ExitCode {
             return FAILED.into();
         }
     };
-    let hello = take_over.then(|| Hello {
-        game: G::NAME.to_owned(),
-        rules: rules_hash::<G>(),
-        may_migrate: allow_migration,
-    });
+    let hello =
+        take_over.then(|| Hello { game: G::NAME.to_owned(), rules: rules_hash::<G>(), may_migrate: allow_migration });
     let code = match runtime.block_on(serve::<G>(config, game, hello, program.ok(), &environment)) {
         Ok(code) => code,
         Err(error) => {
@@ -140,7 +141,8 @@ async fn serve<G: Game>(
     let mut beginning = match hello {
         None => Beginning::Fresh,
         Some(hello) => {
-            let data = config.data.path().context("--take-over needs the --data folder of the running server")?.to_owned();
+            let data =
+                config.data.path().context("--take-over needs the --data folder of the running server")?.to_owned();
             let asked = tokio::task::spawn_blocking(move || hand_over::ask(&data, &hello)).await?;
             Beginning::TakeOver(asked.map_err(anyhow::Error::msg)?)
         }
@@ -215,7 +217,9 @@ async fn give<G: Game>(running: Running<G>, successor: Successor) -> Option<Begi
 
 /// Starts this program again, from the file where it was, as its own successor.
 fn start_successor(program: Option<&Path>) {
-    let Some(program) = program else { return tracing::error!("the file of this program is unknown: it cannot be started again") };
+    let Some(program) = program else {
+        return tracing::error!("the file of this program is unknown: it cannot be started again");
+    };
     let words = std::env::args_os().skip(1).filter(|word| word != "--take-over");
     let mut command = tokio::process::Command::new(program);
     match command.args(words).arg("--take-over").spawn() {
@@ -227,7 +231,9 @@ fn start_successor(program: Option<&Path>) {
                 }
             });
         }
-        Err(error) => tracing::error!(program = %program.display(), %error, "cannot start a successor: this server goes on"),
+        Err(error) => {
+            tracing::error!(program = %program.display(), %error, "cannot start a successor: this server goes on")
+        }
     }
 }
 

@@ -93,7 +93,11 @@ impl<G: Game> Predecessor<G> {
     pub(crate) fn of_state(state: &[u8], rules: u64, may_migrate: bool) -> Result<Self, String> {
         let segment = segment::read(state, G::NAME, (!may_migrate).then_some(rules)).map_err(|why| why.to_string())?;
         let found = Self::read(segment, rules).ok_or("this build cannot read its state")?;
-        tracing::info!(rooms = found.rooms.len(), stall_ms = found.away_us().unwrap_or(0) / 1000, "the server is taken over");
+        tracing::info!(
+            rooms = found.rooms.len(),
+            stall_ms = found.away_us().unwrap_or(0) / 1000,
+            "the server is taken over"
+        );
         Ok(found)
     }
 

@@ -212,8 +212,7 @@ async fn seated(listens: &str, count: u64) -> Vec<Player<Arena>> {
     for index in 0..count {
         let name = Name::new(&format!("p{index}")).expect("a fine name");
         let room = Some(RoomChoice::Quick);
-        let config =
-            ClientConfig { name, agent: "test".to_owned(), room, role: Role::Play, detail: Detail::Replica };
+        let config = ClientConfig { name, agent: "test".to_owned(), room, role: Role::Play, detail: Detail::Replica };
         let bot = <Arena as Game>::Bot::cheap(index);
         let mut player = Player::<Arena>::connect(&target(listens), config, bot).await.expect("it listens");
         while !player.joined() {

@@ -9,6 +9,9 @@
 //! | [`trial`] | a world played by chance: whether two builds have the same rules |
 //! | [`client`] | the headless client: clock sync, prediction, interpolation |
 //! | [`saved`] | worlds as bytes, for checkpoints and recordings |
+//! | [`recording`] | what a game was called with, tick by tick, and its replay |
+//! | [`match_publisher`] | the match status that clients show, from the state that the game has |
+//! | [`playback`] | a recorded match as it is watched |
 //! | [`history`] | past positions of all players, for judging a shot as its shooter saw it |
 //! | [`link`] | the simulated network link, in virtual time |
 //! | [`operator`] | where a server stores the operator's token |
@@ -20,7 +23,8 @@
 //! server, in the browser and in a test in virtual time, and gives the same bits in all three.
 //!
 //! A module imports only from those before it in this list: `math`, `hash`, `time`, `ids`; `replication`; `protocol`;
-//! `saved`; `history`; `game`; `trial`; `client`. `link` uses `time` only. No game is in here: each is a crate under `games/`.
+//! `saved`; `history`; `game`; `trial`; `match_publisher`;
+//! `recording`; `client`; `playback`. `link` uses `time` only. No game is in here: each is a crate under `games/`.
 
 pub mod client;
 pub mod game;
@@ -28,9 +32,12 @@ pub mod hash;
 pub mod history;
 pub mod ids;
 pub mod link;
+pub mod match_publisher;
 pub mod math;
 pub mod operator;
+pub mod playback;
 pub mod protocol;
+pub mod recording;
 pub mod replication;
 pub mod saved;
 pub mod time;

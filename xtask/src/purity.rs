@@ -28,8 +28,22 @@ enum InTests {
 
 /// The pure crates, and what each may be built from.
 const PURE_CRATES: [(&str, &[&str]); 5] = [
-    ("shared", &["arrayvec", "bincode", "fastrand", "glam", "libm", "serde", "thiserror", "tracing", "unicode-width"]),
-    ("server/core", &["arrayvec", "broadside-shared", "crc32fast", "glam", "serde", "thiserror", "tracing"]),
+    (
+        "shared",
+        &[
+            "arrayvec",
+            "bincode",
+            "crc32fast",
+            "fastrand",
+            "glam",
+            "libm",
+            "serde",
+            "thiserror",
+            "tracing",
+            "unicode-width",
+        ],
+    ),
+    ("server/core", &["arrayvec", "broadside-shared", "glam", "serde", "thiserror", "tracing"]),
     ("games/arena", &["arrayvec", "broadside-shared", "fastrand", "glam", "libm", "serde"]),
     ("games/puck", &["arrayvec", "broadside-shared", "fastrand", "glam", "serde"]),
     ("xtask/template/game", &["broadside-shared", "fastrand", "glam", "serde"]),

@@ -2,7 +2,7 @@
 //! game's compiled page; what the pages beside the game need, and what those for developers need, the JavaScript client among it, is in
 //! folders of its own.
 //!
-//! cargo builds the wasm; the wasm-bindgen that is linked into this program, always of the version the client was
+//! cargo builds the wasm, once for the game and once for recorded matches; the wasm-bindgen that is linked into this program, always of the version the client was
 //! compiled against, writes the JavaScript beside it; whatever compresses gets a `.br` and a `.gz` sibling, so that the
 //! server never compresses anything. All of it is made in a second folder which then takes the place of the first:
 //! nothing stale is left, and nobody sees half of it. When neither the wasm nor an asset changed, nothing is touched.
@@ -27,7 +27,7 @@ use crate::process::run;
 use crate::workspace::{WASM_TARGET, broadside, cargo, short, target_dir};
 
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 8;
+const RECIPE: u32 = 9;
 
 /// Folder of the pages for developers, which players do not load.
 const DEV: &str = "dev";
@@ -37,8 +37,9 @@ const CLIENT: &str = "packages/client/src";
 const CLIENT_FOLDER: &str = "client";
 const CLIENT_SCRIPT: &str = "index.js";
 
-/// The name under which the page loads its program.
-const PROGRAM: &str = "game";
+/// The programs of a page, each with the features that it is built with. The one for recorded matches can do all that the other can, and
+/// holds what reads and steps a recording besides, which would make a first visit a quarter larger.
+const PROGRAMS: [(&str, &str); 2] = [("game", ""), ("replay", " --features broadside-client/replay")];
 
 /// Stands in the sources for the number of the build.
 const BUILD_MARK: &str = "@build@";
@@ -47,11 +48,16 @@ const BUILD_SECTION: &str = "build";
 
 /// The game's page.
 const PAGE: &str = "index.html";
-/// Pages for addresses that are one folder deeper, made of others: of links of private rooms, of players, of links between friends.
-const DEEP_PAGES: [(&str, &str); 3] =
-    [(PAGE, "r/index.html"), ("profile.html", "u/index.html"), ("friends.html", "friend/index.html")];
+/// Pages for addresses that are one folder deeper, made of others: of links of private rooms, of recorded matches, of players, of links
+/// between friends.
+const DEEP_PAGES: [(&str, &str); 4] = [
+    (PAGE, "r/index.html"),
+    (PAGE, "replay/index.html"),
+    ("profile.html", "u/index.html"),
+    ("friends.html", "friend/index.html"),
+];
 /// What a first visit to the game does not load: pages beside it, and folders of what they need.
-const NOT_FIRST: [&str; 8] = [
+const NOT_FIRST: [&str; 10] = [
     "CREDITS.md",
     "account.html",
     "admin.html",
@@ -59,9 +65,11 @@ const NOT_FIRST: [&str; 8] = [
     "friends.html",
     "leaderboards.html",
     "profile.html",
+    "replay.js",
+    "replay_bg.wasm",
     "wire.html",
 ];
-const NOT_FIRST_FOLDERS: [&str; 5] = [DEV, "pages", "r", "u", "friend"];
+const NOT_FIRST_FOLDERS: [&str; 6] = [DEV, "pages", "r", "replay", "u", "friend"];
 
 /// Files that hold compressed data already.
 const COMPRESSED: [&str; 10] = ["png", "jpg", "jpeg", "webp", "avif", "ogg", "opus", "mp3", "m4a", "woff2"];
@@ -82,30 +90,47 @@ fn sources(game: &Game) -> Result<BTreeMap<PathBuf, PathBuf>> {
 
 /// Brings the game's folder for a browser up to date.
 pub(crate) fn build(game: &Game) -> Result<()> {
-    run(&mut cargo(&format!("build --package {} --target {WASM_TARGET} --profile wasm", game.page)))?;
+    let programs = compile(&game.page)?;
     let (web, stamp) = (&game.web, game.web.with_extension("stamp"));
     let sources = sources(game)?;
-    let key = key(&wasm(&game.page), &sources)?;
+    let key = key(&programs, &sources)?;
     if fs::read_to_string(&stamp).is_ok_and(|made| made == describe(&key, web).unwrap_or_default()) {
         return Ok(());
     }
     let fresh = web.with_extension("new");
     remove_folder(&fresh)?;
-    make(&fresh, game, &sources, &key)?;
+    make(&fresh, game, (programs, &sources), &key)?;
     remove_folder(web)?;
     fs::rename(&fresh, web)?;
     fs::write(&stamp, describe(&key, web)?)?;
     report(web)
 }
 
-fn make(fresh: &Path, game: &Game, sources: &BTreeMap<PathBuf, PathBuf>, build: &str) -> Result<()> {
+/// Compiles a package once for each of [`PROGRAMS`].
+fn compile(package: &str) -> Result<Vec<Vec<u8>>> {
+    let wasm = target_dir().join(WASM_TARGET).join("wasm").join(package.replace('-', "_")).with_extension("wasm");
+    let compiled = PROGRAMS.map(|(_, features)| {
+        run(&mut cargo(&format!("build --package {package} --target {WASM_TARGET} --profile wasm{features}")))?;
+        fs::read(&wasm).with_context(|| format!("cannot read {}", short(&wasm)))
+    });
+    compiled.into_iter().collect()
+}
+
+fn make(
+    fresh: &Path,
+    game: &Game,
+    (programs, sources): (Vec<Vec<u8>>, &BTreeMap<PathBuf, PathBuf>),
+    build: &str,
+) -> Result<()> {
     let is_parts = |name: &Path| name == Path::new(parts::FILE);
     for (name, file) in sources.iter().filter(|(name, _)| !is_parts(name)) {
         let to = fresh.join(name);
         fs::create_dir_all(to.parent().unwrap_or(fresh))?;
         fs::copy(file, to)?;
     }
-    bind(&wasm(&game.page), fresh, build)?;
+    for ((name, _), wasm) in PROGRAMS.into_iter().zip(programs) {
+        bind(name, wasm, fresh, build)?;
+    }
     mark(&fresh.join(DEV).join(CLIENT_FOLDER).join(CLIENT_SCRIPT), build)?;
     let own = sources.get(Path::new(parts::FILE)).map_or_else(|| Ok(String::new()), fs::read_to_string)?;
     let page = parts::fill(&fs::read_to_string(fresh.join(PAGE))?, &own, &game.page)?;
@@ -117,11 +142,6 @@ fn make(fresh: &Path, game: &Game, sources: &BTreeMap<PathBuf, PathBuf>, build: 
         fs::write(deep, page.replace("=\"./", "=\"../"))?;
     }
     files(fresh)?.iter().try_for_each(|file| compress(file))
-}
-
-/// Where cargo puts the wasm of a package.
-fn wasm(package: &str) -> PathBuf {
-    target_dir().join(WASM_TARGET).join("wasm").join(package.replace('-', "_")).with_extension("wasm")
 }
 
 /// Puts the number of the build into every page and script that has a place for it.
@@ -137,10 +157,10 @@ fn stamp(fresh: &Path, build: &str) -> Result<()> {
 }
 
 /// Writes a wasm as the browser loads it, with its JavaScript; both carry the number of the build.
-fn bind(wasm: &Path, folder: &Path, build: &str) -> Result<()> {
+fn bind(name: &str, wasm: Vec<u8>, folder: &Path, build: &str) -> Result<()> {
     Bindgen::new()
-        .input_path(wasm)
-        .out_name(PROGRAM)
+        .input_bytes(name, wasm)
+        .out_name(name)
         .web(true)?
         .typescript(false)
         // The page calls `init()` without an address; this makes the script find the wasm beside itself.
@@ -149,9 +169,9 @@ fn bind(wasm: &Path, folder: &Path, build: &str) -> Result<()> {
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate(folder)
-        .with_context(|| format!("wasm-bindgen refused {}", short(wasm)))?;
-    mark(&folder.join(format!("{PROGRAM}.js")), build)?;
-    append(&folder.join(format!("{PROGRAM}_bg.wasm")), &custom_section(BUILD_SECTION, build.as_bytes()))
+        .with_context(|| format!("wasm-bindgen refused the program {name}"))?;
+    mark(&folder.join(format!("{name}.js")), build)?;
+    append(&folder.join(format!("{name}_bg.wasm")), &custom_section(BUILD_SECTION, build.as_bytes()))
 }
 
 /// Lets a script say the number of the build.
@@ -200,10 +220,10 @@ fn gzip(plain: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// A number that changes when a wasm, the name or content of an asset, or the recipe does.
-fn key(wasm: &Path, sources: &BTreeMap<PathBuf, PathBuf>) -> Result<String> {
+fn key(programs: &[Vec<u8>], sources: &BTreeMap<PathBuf, PathBuf>) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     RECIPE.hash(&mut hasher);
-    fs::read(wasm).with_context(|| format!("cannot read {}", short(wasm)))?.hash(&mut hasher);
+    programs.hash(&mut hasher);
     for (name, file) in sources {
         name.hash(&mut hasher);
         fs::read(file)?.hash(&mut hasher);

@@ -205,7 +205,8 @@ async fn a_server_that_shuts_down_is_one_line() {
     for program in [BOT, LOAD] {
         let (server, _folder) = server(100).await;
         let url = format!("ws://{}/ws", server.address);
-        let flags: &[&str] = if program == BOT { &["--count", "2", "--retry", "0"] } else { &["--players", "2", "--seconds", "600"] };
+        let flags: &[&str] =
+            if program == BOT { &["--count", "2", "--retry", "0"] } else { &["--players", "2", "--seconds", "600"] };
         let mut child = command(program, &url, flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -268,7 +268,7 @@ impl<C: Cartridge> App<C> {
         self.chat.notice(&text);
     }
 
-    fn take_game_event(&mut self, event: &<C::Game as Game>::Event) {
+    pub(super) fn take_game_event(&mut self, event: &<C::Game as Game>::Event) {
         self.stage(0.0, |cartridge, image, cues| cartridge.event(event, image, cues));
         let (Some(entry), Some(client)) = (C::Game::kill_feed_entry(event), self.client()) else { return };
         let own = client.player();

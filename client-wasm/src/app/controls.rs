@@ -40,6 +40,11 @@ impl<C: Cartridge> App<C> {
                 }
             }
             "join" => self.join_spectated_room(),
+            "follow" => {
+                if let Ok(player) = what.parse() {
+                    self.follow_in_replay(Some(PlayerId(player)));
+                }
+            }
             "next" => self.follow_another(1),
             "previous" => self.follow_another(-1),
             "rooms" => self.request_rooms(),

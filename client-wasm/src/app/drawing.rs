@@ -5,6 +5,7 @@ use web_sys::{Document, HtmlCanvasElement};
 
 use super::App;
 use super::image::image_of;
+use super::replay::shown_client;
 use crate::browser;
 use crate::cartridge::Cartridge;
 use crate::flat::Flat;
@@ -165,7 +166,7 @@ impl<C: Cartridge> App<C> {
         let mut pen = Pen { surface, camera: &self.camera, window, seconds, dt };
         if self.behind_title {
             self.cartridge.draw_title(&mut pen);
-        } else if let Some(client) = self.connection.as_ref().map(|it| &it.client).or(self.kept_client.as_ref()) {
+        } else if let Some(client) = shown_client(&self.replay, &self.connection).or(self.kept_client.as_ref()) {
             let image = image_of(client, &self.flow, &self.lab, dt);
             self.cartridge.draw(&image, &mut pen);
         }

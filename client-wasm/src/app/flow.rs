@@ -128,6 +128,7 @@ impl<C: Cartridge> App<C> {
             PageAction::DeleteToken => browser::remember_in_tab(TOKEN_KEY, None),
             PageAction::SetPath(path) => browser::set_path(&path),
             PageAction::Enter(state) => self.enter(state),
+            PageAction::OpenReplay(id) => self.open_replay(&id),
             PageAction::ShowNotice(notice) => self.screens.notice(&notice),
             PageAction::ShowNote { text, is_error } => self.screens.note(&text, is_error),
             PageAction::ShowCodeError(text) => self.lobby.show_code_error(text),
@@ -202,11 +203,13 @@ impl<C: Cartridge> App<C> {
             PageState::Title => self.show_title(),
             PageState::Connecting { .. } => self.chat.set_in_room(false),
             PageState::Playing { spectating, resumed } => self.show_room(spectating, resumed),
+            PageState::Replaying => self.enter_place(Place::Title { seed: browser::entropy() }),
             PageState::Lost | PageState::Refused { .. } => {}
         }
     }
 
     fn show_title(&mut self) {
+        self.close_replay();
         self.play.reset();
         self.chat.set_in_room(false);
         self.lobby.pause_invite(None);
@@ -238,7 +241,7 @@ impl<C: Cartridge> App<C> {
     }
 
     /// Shows another world, and nothing of the one before.
-    fn enter_place(&mut self, place: Place) {
+    pub(super) fn enter_place(&mut self, place: Place) {
         self.behind_title = place != Place::Room;
         self.sounds = Sounds::default();
         self.focus = Focus::at(Vec2::ZERO);

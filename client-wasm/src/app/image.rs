@@ -8,6 +8,7 @@ use glam::Vec2;
 use wasm_bindgen::JsValue;
 
 use super::App;
+use super::replay::{WatchedReplay, shown_client, watched};
 use crate::browser;
 use crate::cartridge::{Cartridge, Cues, Focus, Image};
 use crate::flow::PageFlow;
@@ -34,7 +35,8 @@ const PHASES: [&str; 6] = ["open", "waiting", "countdown", "playing", "pause", "
 /// What there is to draw of a client's world, as it was last viewed.
 pub(super) fn image_of<'a, G: Game>(client: &'a Client<G>, flow: &PageFlow, lab: &NetworkLab, dt: f32) -> Image<'a, G> {
     let authority = if lab.settings.split { client.authority() } else { None };
-    Image { client, view: client.last_view(), spectating: flow.is_spectating(), authority, dt }
+    let spectating = flow.is_spectating() || flow.is_replaying();
+    Image { client, view: client.last_view(), spectating, authority, dt }
 }
 
 impl<C: Cartridge> App<C> {
@@ -57,7 +59,12 @@ impl<C: Cartridge> App<C> {
         self.image_s += (elapsed - self.image_s) * 0.05;
         // After a lost connection the picture freezes, particles included.
         let asleep = self.is_asleep();
-        let dt = if self.is_frozen() || asleep { 0.0 } else { elapsed.clamp(0.0, DT_MAX) };
+        let elapsed = elapsed.clamp(0.0, DT_MAX);
+        let dt = match watched(&self.replay) {
+            Some(replay) => replay.dt(elapsed),
+            None if self.is_frozen() || asleep => 0.0,
+            None => elapsed,
+        };
         self.take_commands(now_ms);
         self.serve();
         self.refresh_lobby(now_ms);
@@ -71,7 +78,10 @@ impl<C: Cartridge> App<C> {
                 self.send_game_requests();
                 self.show_net(now_ms);
             }
-            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } => self.show_title_world(dt),
+            PageState::Replaying if watched(&self.replay).is_some() => self.show_replay(now_ms, elapsed),
+            PageState::Connecting { .. } | PageState::Replaying | PageState::Lost | PageState::Refused { .. } => {
+                self.show_title_world(dt);
+            }
         }
         self.draw(now_ms / 1000.0, dt);
         self.images += 1;
@@ -95,7 +105,7 @@ impl<C: Cartridge> App<C> {
 
     /// Whether the picture is frozen: a game was interrupted. Before the first one, the world behind the title continues.
     fn is_frozen(&self) -> bool {
-        !(self.behind_title || self.flow.is_at_title() || self.flow.is_playing())
+        !(self.behind_title || self.flow.is_at_title() || self.flow.is_playing() || watched(&self.replay).is_some())
     }
 
     /// Images per second, as a running mean.
@@ -132,10 +142,15 @@ impl<C: Cartridge> App<C> {
             PageState::Title => Face::Menu,
             PageState::Playing { .. } if self.flow.is_spectating() => Face::Spectate,
             PageState::Playing { .. } => Face::Play,
-            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } if self.behind_title => {
+            PageState::Replaying if watched(&self.replay).is_some() => Face::Replay,
+            PageState::Connecting { .. } | PageState::Replaying | PageState::Lost | PageState::Refused { .. }
+                if self.behind_title =>
+            {
                 Face::Wait
             }
-            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } => Face::Lost,
+            PageState::Connecting { .. } | PageState::Replaying | PageState::Lost | PageState::Refused { .. } => {
+                Face::Lost
+            }
         };
         self.screens.face(face, devices.touch);
         if devices.touch {
@@ -156,7 +171,7 @@ impl<C: Cartridge> App<C> {
         dt: f32,
         call: impl FnOnce(&mut C, &Image<'_, C::Game>, &mut Cues<'_>) -> T,
     ) -> Option<T> {
-        let client = &self.connection.as_ref()?.client;
+        let client = shown_client(&self.replay, &self.connection)?;
         let image = image_of(client, &self.flow, &self.lab, dt);
         let mut cues = Cues { sounds: &mut self.sounds, camera: &mut self.camera, play: &mut self.play };
         Some(call(&mut self.cartridge, &image, &mut cues))
@@ -197,9 +212,10 @@ impl<C: Cartridge> App<C> {
     }
 
     /// Shows scores, match and numbers.
-    fn show_play(&mut self) {
-        let Some(connection) = &self.connection else { return };
-        let (client, cartridge) = (&connection.client, &self.cartridge);
+    pub(super) fn show_play(&mut self) {
+        self.offer_replay();
+        let Some(client) = shown_client(&self.replay, &self.connection) else { return };
+        let cartridge = &self.cartridge;
         let image = image_of(client, &self.flow, &self.lab, 0.0);
         let meter = Meter { ping_ms: client.stats().rtt_ms, fps: self.fps(), muted: self.speaker.muted() };
         if self.flow.is_spectating() {
@@ -240,6 +256,8 @@ impl<C: Cartridge> App<C> {
         self.speaker.prepare();
         let loud = match *self.flow.state() {
             PageState::Playing { .. } => 1.0,
+            PageState::Replaying if watched(&self.replay).is_some_and(WatchedReplay::stands_still) => 0.0,
+            PageState::Replaying if watched(&self.replay).is_some() => 1.0,
             _ if self.is_frozen() => 0.0,
             _ => BACKDROP_LOUD,
         };
@@ -248,7 +266,7 @@ impl<C: Cartridge> App<C> {
 
     /// The page's state, for tests.
     pub(super) fn report(&self) -> JsValue {
-        let client = self.connection.as_ref().map(|connection| &connection.client);
+        let client = shown_client(&self.replay, &self.connection);
         let stats = client.map(|client| *client.stats()).unwrap_or_default();
         let roster = client.into_iter().flat_map(Client::roster);
         let away = roster.filter(|(player, _)| client.is_some_and(|client| client.is_away(*player)));
@@ -301,6 +319,7 @@ impl<C: Cartridge> App<C> {
             .with("renderer", self.quality.renderer.name())
             .with("images", self.images)
             .with("link", self.lab.settings.link.name)
+            .with("replay", self.report_replay())
             .with("net", self.report_net());
         self.cartridge.report(client, report).into()
     }

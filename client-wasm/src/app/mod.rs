@@ -7,6 +7,7 @@
 //! | `lobby` | the list of rooms, private rooms and their links |
 //! | `chat` | topics, chat, notices, replies |
 //! | `network_lab` | the net graph and the network lab |
+//! | `replay` | a recorded match, and what its bar and its keys do |
 //! | `image` | one drawn image, and the client's ticks between images |
 //! | `drawing` | which renderer draws |
 //! | `wiring` | the page's events, each one call into the app |
@@ -22,6 +23,7 @@ mod flow;
 mod image;
 mod lobby;
 mod network_lab;
+mod replay;
 mod wiring;
 
 use std::cell::RefCell;
@@ -46,12 +48,14 @@ use crate::hud::match_status::MatchHud;
 use crate::hud::net_graph::NetGraph;
 use crate::hud::network_lab::NetworkLab;
 use crate::hud::play::Play;
+use crate::hud::replay_bar::ReplayBar;
 use crate::hud::screens::Screens;
 use crate::input::Devices;
 use crate::quality::Quality;
 use crate::sound::{Sounds, Speaker};
 use chat::PendingRequest;
 use drawing::Drawing;
+use replay::WatchedReplay;
 
 pub(crate) struct App<C: Cartridge> {
     cartridge: C,
@@ -67,6 +71,8 @@ pub(crate) struct App<C: Cartridge> {
     connection: Option<ServerConnection<C::Game>>,
     /// The client of a lost connection, until the next one.
     kept_client: Option<Client<C::Game>>,
+    /// The recorded match that is watched.
+    replay: Option<WatchedReplay<C::Game>>,
     flow: PageFlow,
     /// Sockets opened so far.
     sockets: u32,
@@ -91,6 +97,9 @@ pub(crate) struct App<C: Cartridge> {
     chat: Chat,
     play: Play,
     match_status: MatchHud,
+    replay_bar: ReplayBar,
+    /// Whether the recording of the match whose results are shown was asked for.
+    asked_recording: bool,
     graph: NetGraph,
     lab: NetworkLab,
     speaker: Speaker,
@@ -125,6 +134,8 @@ impl<C: Cartridge> App<C> {
             chat: Chat::new(&document)?,
             play: Play::new(&document)?,
             match_status: MatchHud::new(&document)?,
+            replay_bar: ReplayBar::new(&document)?,
+            asked_recording: false,
             graph: NetGraph::new(&document)?,
             lab: NetworkLab::new(&document, browser::parameter("link").as_deref())?,
             document,
@@ -137,6 +148,7 @@ impl<C: Cartridge> App<C> {
             behind_title: false,
             connection: None,
             kept_client: None,
+            replay: None,
             flow: PageFlow::new(browser::entropy(), C::Game::MODES),
             sockets: 0,
             invite: None,
@@ -158,9 +170,9 @@ impl<C: Cartridge> App<C> {
         })
     }
 
-    /// The client of the current connection.
+    /// The client of the replay or of the current connection.
     fn client(&self) -> Option<&Client<C::Game>> {
-        self.connection.as_ref().map(|connection| &connection.client)
+        replay::shown_client(&self.replay, &self.connection)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use glam::Vec2;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Document, Event, HtmlElement, KeyboardEvent};
+use web_sys::{Document, Event, HtmlElement, KeyboardEvent, PointerEvent};
 
 use super::{App, Shared};
 use crate::browser::{self, listen};
@@ -46,6 +47,11 @@ pub(super) fn attach<C: Cartridge>(app: &Shared<C>) -> Result<(), String> {
         ("code-form", "submit", App::enter_by_code),
         ("resume", "click", App::toggle_pause),
         ("leave", "click", App::leave),
+        ("replay-leave", "click", App::leave),
+        ("replay-play", "click", App::toggle_replay),
+        ("replay-at", "input", App::seek_replay),
+        ("replay-speed", "change", App::change_replay_speed),
+        ("replay-follow", "change", App::change_replay_follow),
         ("mute", "click", App::toggle_mute),
         ("volume", "input", App::change_volume),
         ("notice-now", "click", App::try_now),
@@ -63,6 +69,7 @@ pub(super) fn attach<C: Cartridge>(app: &Shared<C>) -> Result<(), String> {
         });
     }
     attach_lab(app, &document)?;
+    attach_replay(app, &document, &canvas);
     attach_chat(app, &document, &canvas)?;
     let shared = Rc::clone(app);
     listen(&window, "online", move |_: Event| {
@@ -148,6 +155,23 @@ fn attach_lab<C: Cartridge>(app: &Shared<C>, document: &Document) -> Result<(), 
         with(&shared, App::change_lab);
     });
     Ok(())
+}
+
+/// Connects the keys of a replay, and pointers that drag its picture.
+fn attach_replay<C: Cartridge>(app: &Shared<C>, document: &Document, canvas: &HtmlElement) {
+    let shared = Rc::clone(app);
+    listen(document, "keydown", move |event: KeyboardEvent| {
+        with(&shared, |app| app.press_replay_key(&event));
+    });
+    for kind in ["pointerdown", "pointermove"] {
+        let shared = Rc::clone(app);
+        listen(canvas, kind, move |event: PointerEvent| {
+            if event.buttons() & 1 != 0 {
+                let at = Vec2::new(event.client_x() as f32, event.client_y() as f32);
+                with(&shared, |app| app.drag_replay(event.pointer_id(), at, kind == "pointerdown"));
+            }
+        });
+    }
 }
 
 type Frame = Closure<dyn FnMut(f64)>;

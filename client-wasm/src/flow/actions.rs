@@ -10,7 +10,8 @@ use super::state::{ConnectionEnd, Notice, PageState};
 /// The inputs of the page at its start.
 #[derive(Debug, Default)]
 pub(crate) struct PageStart<'a> {
-    /// The path of the address, without its base and slash: `r/K7QF2M` for a private room.
+    /// The path of the address, without its base and slash: `r/K7QF2M` for a private room, `replay/ID` for a
+    /// recorded match.
     pub(crate) path: &'a str,
     /// The number of a public room, from the address.
     pub(crate) room_parameter: Option<&'a str>,
@@ -65,6 +66,8 @@ pub(crate) enum PageAction {
     /// Shows this path in the address; empty is the title.
     SetPath(String),
     Enter(PageState),
+    /// Loads the recording with this id and shows it.
+    OpenReplay(String),
     ShowNotice(Notice),
     /// Shows a note below the name field.
     ShowNote {

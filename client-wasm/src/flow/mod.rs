@@ -14,9 +14,9 @@ use std::collections::VecDeque;
 
 use broadside_shared::client::Phase;
 use broadside_shared::client::retry::Backoff;
-use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::game::ModeSpec;
+use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
@@ -26,6 +26,10 @@ use state::{ConnectionEnd, Notice, PageState, Remedy, countdown, queue_text, unr
 
 /// Connection attempts in a row without an open socket, after which the page asks the server over HTTP whether it is up.
 const UNREACHED_ATTEMPTS: u32 = 2;
+/// What the path of a recorded match begins with.
+const REPLAY_PATH: &str = "replay/";
+const LINK_WITHOUT_ID: &str =
+    "That is no link of a recorded match. Such a link ends in 32 digits and letters from a to f.";
 const LINK_WITHOUT_CODE: &str =
     "That link has no room code. A room link ends in six letters and digits, such as K7QF2M.";
 
@@ -101,6 +105,10 @@ impl PageFlow {
         matches!(self.state, PageState::Playing { spectating: true, .. })
     }
 
+    pub(crate) fn is_replaying(&self) -> bool {
+        self.state == PageState::Replaying
+    }
+
     /// The last valid name, once the player has chosen one.
     pub(crate) fn name(&self) -> Option<&Name> {
         self.name.as_ref()
@@ -116,10 +124,19 @@ impl PageFlow {
         self.actions.pop_front()
     }
 
-    /// The page has opened: shows the title, and continues into a room if the tab was in one, the address names one or asks to
+    /// The page has opened: shows the recorded match that the address names, or else the title, and continues into a room if the tab was in one, the address names one or asks to
     /// join any.
     pub(crate) fn handle_open(&mut self, start: PageStart<'_>) {
         self.name = start.name;
+        if let Some(id) = start.path.strip_prefix(REPLAY_PATH) {
+            if is_recording_id(id) {
+                self.enter(PageState::Replaying);
+                self.act(PageAction::ShowNotice(Notice::loading_replay()));
+                return self.act(PageAction::OpenReplay(id.to_owned()));
+            }
+            self.note(LINK_WITHOUT_ID.to_owned(), true);
+            self.act(PageAction::SetPath(String::new()));
+        }
         self.enter(PageState::Title);
         let private = RoomRequest::from_path(start.path);
         if private.is_none() && start.path.starts_with("r/") {
@@ -232,7 +249,14 @@ impl PageFlow {
                 self.connect();
             }
             PageState::Refused { .. } => self.act(PageAction::ReloadPage),
-            PageState::Title | PageState::Connecting { .. } | PageState::Playing { .. } => {}
+            PageState::Title | PageState::Connecting { .. } | PageState::Playing { .. } | PageState::Replaying => {}
+        }
+    }
+
+    /// The answer to [`PageAction::OpenReplay`] if there is nothing to show.
+    pub(crate) fn handle_no_replay(&mut self, why: String) {
+        if self.is_replaying() {
+            self.act(PageAction::ShowNotice(Notice::no_replay(why)));
         }
     }
 
@@ -292,7 +316,14 @@ impl PageFlow {
                     self.act(PageAction::ShowNotice(Notice::queued(queue_text(position))));
                 }
             }
-            (PageState::Title | PageState::Playing { .. } | PageState::Lost | PageState::Refused { .. }, _) => {}
+            (
+                PageState::Title
+                | PageState::Playing { .. }
+                | PageState::Replaying
+                | PageState::Lost
+                | PageState::Refused { .. },
+                _,
+            ) => {}
         }
     }
 
@@ -403,4 +434,9 @@ impl PageFlow {
     fn act(&mut self, action: PageAction) {
         self.actions.push_back(action);
     }
+}
+
+/// Whether these are the 32 hexadecimal digits of a recorded match.
+fn is_recording_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -20,6 +20,8 @@ pub(crate) enum PageState {
         /// Whether this continues an interrupted game.
         resumed: bool,
     },
+    /// Watching a recorded match, without a connection.
+    Replaying,
     /// The connection was lost in a room or on the way into one; the next attempt is scheduled.
     Lost,
     /// The connection was lost, and only the player can change why.
@@ -34,6 +36,7 @@ impl PageState {
             PageState::Connecting { again: false } => "connecting",
             PageState::Connecting { again: true } => "retrying",
             PageState::Playing { .. } => "playing",
+            PageState::Replaying => "replay",
             PageState::Lost => "lost",
             PageState::Refused { .. } => "refused",
         }
@@ -84,6 +87,16 @@ impl Notice {
 
     pub(crate) fn queued(text: String) -> Notice {
         Notice { title: "Join queue", text, busy: true, now: None, back: "Leave the queue" }
+    }
+
+    pub(crate) fn loading_replay() -> Notice {
+        let text = "loading what was recorded".to_owned();
+        Notice { title: "Replay", text, busy: true, now: None, back: "Back to title" }
+    }
+
+    /// Why a recorded match is not shown.
+    pub(crate) fn no_replay(text: String) -> Notice {
+        Notice { title: "No replay", text, busy: false, now: None, back: "Back to title" }
     }
 
     pub(crate) fn lost(text: String) -> Notice {

@@ -374,3 +374,37 @@ fn sockets_that_never_open_are_explained_by_the_servers_health() {
     shell.page.handle_health(2, Ok(()));
     assert!(text(shell.at(now)).contains("no WebSocket gets through"));
 }
+
+#[test]
+fn a_recorded_match_is_shown_without_a_connection_and_left_for_the_title() {
+    const PATH: &str = "replay/01a21f7fee25b774203cfcb01d3ea042";
+    let start = || PageStart { path: PATH, name: name("Ann"), stored_room: Some(STORED), ..PageStart::default() };
+    let (mut shell, actions) = Shell::open(start());
+    let id = PATH.trim_start_matches("replay/").to_owned();
+    assert_eq!(
+        actions,
+        [
+            PageAction::Enter(PageState::Replaying),
+            PageAction::ShowNotice(Notice::loading_replay()),
+            PageAction::OpenReplay(id)
+        ]
+    );
+    assert_eq!(shell.at(NOW), []);
+    shell.page.handle_no_replay("It is gone.".to_owned());
+    assert_eq!(notice(&shell.drain()).map(|shown| shown.text.as_str()), Some("It is gone."));
+    shell.page.handle_leave();
+    let actions = shell.drain();
+    assert!(actions.contains(&PageAction::Enter(PageState::Title)) && actions.contains(&PageAction::Connect));
+    assert!(actions.contains(&PageAction::SetPath(String::new())) && !actions.contains(&PageAction::ExitRoom));
+    shell.page.handle_no_replay("Too late.".to_owned());
+    assert_eq!(shell.drain(), []);
+}
+
+#[test]
+fn a_link_of_a_recorded_match_with_a_wrong_id_leads_to_the_title_with_a_note() {
+    for path in ["replay/", "replay/K7QF2M", "replay/01A21F7FEE25B774203CFCB01D3EA042"] {
+        let (shell, actions) = Shell::open(PageStart { path, ..PageStart::default() });
+        assert!(shell.page.is_at_title() && actions.contains(&PageAction::Connect), "{path}: {actions:?}");
+        assert!(actions.iter().any(|action| matches!(action, PageAction::ShowNote { is_error: true, .. })), "{path}");
+    }
+}

@@ -54,6 +54,7 @@ pub struct Shown {
     pub(crate) element: HtmlElement,
     text: String,
     class: String,
+    label: String,
     mille: Option<u16>,
 }
 
@@ -70,7 +71,7 @@ impl Shown {
     #[must_use]
     #[inline(never)]
     pub(crate) fn of(element: HtmlElement) -> Self {
-        Shown { element, text: String::new(), class: "\0".to_owned(), mille: None }
+        Shown { element, text: String::new(), class: "\0".to_owned(), label: String::new(), mille: None }
     }
 
     /// Sets its text, which is never markup.
@@ -86,6 +87,14 @@ impl Shown {
         if self.class != class {
             self.element.set_class_name(class);
             class.clone_into(&mut self.class);
+        }
+    }
+
+    /// Sets what it is called, for those who do not see it.
+    pub(crate) fn label(&mut self, label: &str) {
+        if self.label != label {
+            let _ = self.element.set_attribute("aria-label", label);
+            label.clone_into(&mut self.label);
         }
     }
 

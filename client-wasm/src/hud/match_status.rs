@@ -54,6 +54,7 @@ pub(crate) struct MatchHud {
     over_title: Shown,
     over_text: Shown,
     over_next: Shown,
+    over_replay: Shown,
     table: HtmlElement,
     table_text: String,
     /// The last word in the middle, and whether a round was over.
@@ -100,6 +101,7 @@ impl MatchHud {
             over_title: shown("match-over-title")?,
             over_text: shown("match-over-text")?,
             over_next: shown("match-over-next")?,
+            over_replay: shown("match-over-replay")?,
             table: shown("match-over-table")?.element,
             table_text: String::new(),
             last_cue: (String::new(), false),
@@ -136,6 +138,14 @@ impl MatchHud {
             return None;
         }
         Some(if class == "on go" { Cue::Begin } else { Cue::Count })
+    }
+
+    /// Shows a link to the recording of the match, or none.
+    pub(crate) fn offer_replay(&mut self, address: Option<&str>) {
+        self.over_replay.visible(address.is_some());
+        if let Some(address) = address {
+            let _ = self.over_replay.element.set_attribute("href", address);
+        }
     }
 
     pub(crate) fn hide(&mut self) {
@@ -234,7 +244,7 @@ fn seconds_between(viewer: &MatchViewer, to: Tick) -> u32 {
     to.since(viewer.tick.min(to)).div_ceil(viewer.tick_hz.max(1))
 }
 
-fn clock(seconds: u32) -> String {
+pub(crate) fn clock(seconds: u32) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 

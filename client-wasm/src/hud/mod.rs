@@ -8,6 +8,7 @@
 //! | [`chat`], [`chat_command`] | the chat; what a typed line means |
 //! | [`match_status`] | both teams, the clock, the result |
 //! | [`kill_feed`] | who sank whom |
+//! | [`replay_bar`] | the bar below a recorded match |
 //! | [`screens`] | title, pause, notices |
 //! | [`net_graph`] | the link's behavior, drawn and in numbers |
 //! | [`network_lab`] | simulated links, and switches for what hides lag |
@@ -21,4 +22,5 @@ pub(crate) mod match_status;
 pub(crate) mod net_graph;
 pub(crate) mod network_lab;
 pub(crate) mod play;
+pub(crate) mod replay_bar;
 pub(crate) mod screens;

@@ -123,6 +123,8 @@ impl Play {
             let class = if Some(line.player) == own { "own" } else { "" };
             let class = format!("{class} {}", team_class(team_of(line.player)));
             let Some(row) = make(&self.document, "li", &class, "") else { return };
+            // In a replay, a click on a name follows the player.
+            let _ = row.set_attribute("data-act", &format!("follow:{}", line.player.0));
             for part in [(index + 1).to_string().as_str(), name_of(line.player), &line.score.to_string()] {
                 if let Some(part) = make(&self.document, "span", "", part) {
                     let _ = row.append_child(&part);

@@ -29,6 +29,8 @@ pub(crate) enum Face {
     Play,
     /// The game, as a spectator.
     Spectate,
+    /// A recorded match.
+    Replay,
     /// The game, dimmed under a notice.
     Lost,
     /// What is behind the title, under a notice.
@@ -167,6 +169,8 @@ impl Screens {
             (Face::Play, true) => "play touch",
             (Face::Spectate, false) => "play watch",
             (Face::Spectate, true) => "play watch touch",
+            (Face::Replay, false) => "play replay",
+            (Face::Replay, true) => "play replay touch",
             (Face::Wait, false) => "wait",
             (Face::Wait, true) => "wait touch",
             (Face::Lost, false) => "lost",

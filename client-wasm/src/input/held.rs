@@ -29,6 +29,12 @@ impl Held {
         self.keys.retain(|(held, _)| !held.starts_with("Shift"));
     }
 
+    /// Whether this key is down; `false` for keys without a meaning.
+    #[must_use]
+    pub(crate) fn is_down(&self, code: &str) -> bool {
+        self.keys.iter().any(|(held, _)| held == code)
+    }
+
     /// Sets the `buttons` of a pointer, 0 for none.
     pub(crate) fn point(&mut self, pointer: i32, buttons: u32) {
         self.pointers.retain(|(held, _)| *held != pointer);

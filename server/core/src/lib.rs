@@ -8,7 +8,6 @@
 //! | [`commands`] | ids, and the commands that rooms and shards exchange |
 //! | [`messages`] | messages encoded once, and the queues they wait in |
 //! | [`results`] | what rooms leave behind: the results of matches and stays |
-//! | [`recording`] | what a game was called with, tick by tick, and its replay |
 //! | [`subscriptions`] | a session's subscriptions and mutes, and the messages queued for it |
 //! | [`bucket`] | the token bucket behind the rate limits |
 //! | [`lobby`] | what a core needs from the rest of the server, as two traits |
@@ -33,7 +32,6 @@ pub mod connection;
 pub mod fanout;
 pub mod lobby;
 pub mod messages;
-pub mod recording;
 pub mod results;
 pub mod room;
 pub mod room_loop;

@@ -83,6 +83,12 @@ impl Subscriptions {
         from.is_none_or(|from| !self.muted.contains_key(&from))
     }
 
+    /// Whether anybody is muted.
+    #[must_use]
+    pub fn has_mutes(&self) -> bool {
+        !self.muted.is_empty()
+    }
+
     /// Mutes a sender. Returns whether it was not muted before.
     ///
     /// # Errors

@@ -27,9 +27,9 @@ use broadside_server::lobby::{LobbyState, ServerLobby};
 use broadside_server::metrics::Metrics;
 use broadside_server::recordings::RecordingSink;
 use broadside_server::recovery::{self, Predecessor};
+use broadside_server::result_ids::ResultIds;
 use broadside_server::rooms::context::ServerContext;
 use broadside_server::rooms::pool::Pool;
-use broadside_server::result_ids::ResultIds;
 use broadside_server::rooms::results::ResultSink;
 use broadside_server::rooms::runner::{Next, RoomRunner};
 use broadside_server::topics::Topics;
@@ -185,11 +185,8 @@ impl<G: Game> SimServer<G> {
 
     /// The state of the server between two turns of its threads, from which another one can go on.
     pub fn save(&self) -> Segment {
-        let lasting = Lasting {
-            session_key: SESSION_KEY,
-            account_key: ACCOUNT_KEY,
-            result_ids: self.lobby.context.result_ids,
-        };
+        let lasting =
+            Lasting { session_key: SESSION_KEY, account_key: ACCOUNT_KEY, result_ids: self.lobby.context.result_ids };
         Segment {
             head: Head { game: G::NAME.to_owned(), rules: 0, lasting },
             lobby: recovery::save_lobby(&self.lobby),

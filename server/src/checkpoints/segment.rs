@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use broadside_core::recording::block;
 use broadside_shared::ids::RoomId;
+use broadside_shared::recording::block;
 use broadside_shared::saved;
 use serde::{Deserialize, Serialize};
 
@@ -179,7 +179,11 @@ mod tests {
 
     fn head(game: &str, rules: u64) -> Head {
         let result_ids = ResultIds::new(MonoTime(0));
-        Head { game: game.to_owned(), rules, lasting: Lasting { session_key: [1; 32], account_key: [2; 32], result_ids } }
+        Head {
+            game: game.to_owned(),
+            rules,
+            lasting: Lasting { session_key: [1; 32], account_key: [2; 32], result_ids },
+        }
     }
 
     fn room(id: u32, state: u8) -> Vec<u8> {

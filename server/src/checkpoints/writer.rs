@@ -10,8 +10,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use broadside_core::recording::block;
 use broadside_shared::ids::RoomId;
+use broadside_shared::recording::block;
 
 use super::segment::{self, Head, Kind, room_block};
 use super::{CheckpointSink, Message, Open};
@@ -62,11 +62,7 @@ impl Checkpoints {
 ///
 /// # Errors
 /// The folder cannot be made, or the operating system gives no thread.
-pub(crate) fn start(
-    config: &Config,
-    head: Head,
-    metrics: Arc<Metrics>,
-) -> std::io::Result<Checkpoints> {
+pub(crate) fn start(config: &Config, head: Head, metrics: Arc<Metrics>) -> std::io::Result<Checkpoints> {
     let Some(folder) = config.checkpoints() else {
         return Ok(Checkpoints { sink: CheckpointSink::default(), thread: None });
     };

@@ -26,6 +26,8 @@ const BUILT: &str = "target/web";
 
 /// The page at invite links of private rooms.
 const ROOM_PAGE: &str = "r/index.html";
+/// The page at links of recorded matches.
+const REPLAY_PAGE: &str = "replay/index.html";
 /// The page of each player.
 const PLAYER_PAGE: &str = "u/index.html";
 /// The page for moderators, which is there once somebody is one.
@@ -130,7 +132,7 @@ pub(crate) async fn serve(
         return response;
     }
     let mut path = page_of(request.uri().path().trim_start_matches('/'));
-    if path == ROOM_PAGE && assets.get(path).is_none() {
+    if (path == ROOM_PAGE || path == REPLAY_PAGE) && assets.get(path).is_none() {
         // A custom folder may have a single page.
         path = "index.html";
     }
@@ -190,7 +192,7 @@ fn policy(requester: &Requester, host: Option<&HeaderValue>) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(NO_PAGE))
 }
 
-/// The file at a path: the game at `/` and at invite links, the pages beside it, and the developer pages.
+/// The file at a path: the game at `/`, at invite links and at those of recorded matches, the pages beside it, and the developer pages.
 fn page_of(path: &str) -> &str {
     match path {
         "" => "index.html",
@@ -203,6 +205,7 @@ fn page_of(path: &str) -> &str {
         // Pages with relative paths that are one folder deeper.
         path => match path.split_once('/') {
             Some(("r", code)) if !code.contains('/') => ROOM_PAGE,
+            Some(("replay", id)) if !id.contains('/') => REPLAY_PAGE,
             Some(("u", name)) if !name.contains('/') => PLAYER_PAGE,
             Some(("friend", code)) if !code.contains('/') => FRIEND_PAGE,
             Some(_) | None => path,
@@ -256,6 +259,7 @@ mod tests {
             ("wire", "wire.html"),
             ("leaderboards", "leaderboards.html"),
             ("r/K7QF2M", "r/index.html"),
+            ("replay/01a21f7fee25b774203cfcb01d3ea042", "replay/index.html"),
             ("u/Ann%20B", "u/index.html"),
             ("friend/Zm9v", "friend/index.html"),
             ("a.js", "a.js"),

@@ -74,6 +74,7 @@ pub(crate) fn router(app: Arc<App>, schema: SchemaFile, websocket: MethodRouter<
         .route("/api/friend-link", post(api::friends::make_link))
         .route("/api/friend-link/{code}", get(api::friends::invitation).post(api::friends::accept_invitation))
         .route("/api/matches/{id}", get(api::results::match_result))
+        .route("/api/recordings/{id}", get(api::recordings::recording))
         .route("/api/notices", post(api::notices::announce))
         .route("/api/schema", get(api::schema::schema))
         .merge(api::accounts::routes())

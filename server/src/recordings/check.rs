@@ -1,17 +1,24 @@
 //! `broadside-server replay FILE`: steps a recording again and compares.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Instant;
 
-use broadside_core::recording::replay::{Divergence, Recording, Replay, Replayed};
 use broadside_core::room::mode_name;
 use broadside_shared::game::Game;
+use broadside_shared::hash::WorldHash;
+use broadside_shared::recording::replay::{Divergence, Recording, Replay, Replayed};
 use broadside_shared::time::{Tick, tick_us};
 use broadside_shared::trial::rules_hash;
+use bytes::Bytes;
 use serde_json::Value;
+
+use super::RecordingId;
 
 /// Most bytes of a file that is read: an hour of an arena of 2,000.
 const FILE_MAX: u64 = 1024 * 1024 * 1024;
+/// Most bytes of a file that a page shows: it has all of it in memory.
+const SHOWN_MAX: usize = 64 * 1024 * 1024;
 /// Differing fields that are named.
 const NAMED_MAX: usize = 5;
 
@@ -20,15 +27,10 @@ const NAMED_MAX: usize = 5;
 /// # Errors
 /// One line: the file cannot be read or replayed, or the replay goes another way.
 pub fn replay<G: Game>(file: &Path) -> Result<String, String> {
-    let named = |why: &dyn std::fmt::Display| format!("{}: {why}", file.display());
-    let length = std::fs::metadata(file).map_err(|error| named(&error))?.len();
-    if length > FILE_MAX {
-        return Err(named(&format!("{length} bytes; a recording has at most {FILE_MAX}")));
-    }
-    let bytes = std::fs::read(file).map_err(|error| named(&error))?;
-    let recording = Recording::read(&bytes).map_err(|error| named(&error))?;
-    recording.check::<G>(rules_hash::<G>()).map_err(|error| named(&error))?;
-    let mut replay = Replay::<G>::new(&recording, Tick(0)).map_err(|error| named(&error))?;
+    let named = |why: &dyn std::fmt::Display| named(file, why);
+    let recording = read::<G>(file)?;
+    let length = recording.content().len();
+    let mut replay = Replay::<G, _>::new(&recording, Tick(0)).map_err(|error| named(&error))?;
     let began = Instant::now();
     let (first, mut ticks, mut player_ticks) = (replay.tick(), 0u32, 0u64);
     loop {
@@ -50,7 +52,7 @@ pub fn replay<G: Game>(file: &Path) -> Result<String, String> {
     let end = if recording.is_whole {
         String::new()
     } else {
-        format!("\ncut off after {} of {} bytes", recording.bytes, bytes.len())
+        format!("\ncut off after {} of {length} bytes", recording.bytes)
     };
     Ok(format!(
         "{}: {} of room {}, ticks {} to {}\n{played_s:.1} s of play in {took_s:.2} s, {:.0} times as fast; {} bytes, {:.0} for a player's minute\n\
@@ -61,9 +63,46 @@ pub fn replay<G: Game>(file: &Path) -> Result<String, String> {
         first.after(1),
         replay.tick(),
         played_s / took_s,
-        bytes.len(),
-        bytes.len() as f64 / minutes.max(1e-9),
+        length,
+        length as f64 / minutes.max(1e-9),
     ))
+}
+
+/// A file that this build can show in a page: its id, and its bytes. The id is the name of the file, if that is one.
+///
+/// # Errors
+/// As [`replay`], or it is too large for a page.
+pub(crate) fn shown<G: Game>(file: &Path) -> Result<(RecordingId, Bytes), String> {
+    let bytes = read::<G>(file)?.content().clone();
+    if bytes.len() > SHOWN_MAX {
+        let why =
+            format!("{} bytes, and a page shows at most {SHOWN_MAX}; without --serve it is replayed", bytes.len());
+        return Err(named(file, &why));
+    }
+    let stem = file.file_stem().and_then(OsStr::to_str).filter(|stem| stem.len() == 32);
+    let id = stem.and_then(|stem| u128::from_str_radix(stem, 16).ok()).unwrap_or_else(|| {
+        let mut hash = WorldHash::default();
+        bytes.iter().for_each(|byte| hash.u64((*byte).into()));
+        hash.finish().into()
+    });
+    Ok((RecordingId(id.to_be_bytes()), bytes))
+}
+
+/// Reads a file that this build can replay.
+fn read<G: Game>(file: &Path) -> Result<Recording<Bytes>, String> {
+    let named = |why: &dyn std::fmt::Display| named(file, why);
+    let length = std::fs::metadata(file).map_err(|error| named(&error))?.len();
+    if length > FILE_MAX {
+        return Err(named(&format!("{length} bytes; a recording has at most {FILE_MAX}")));
+    }
+    let bytes = Bytes::from(std::fs::read(file).map_err(|error| named(&error))?);
+    let recording = Recording::read(bytes).map_err(|error| named(&error))?;
+    recording.check::<G>(rules_hash::<G>()).map_err(|error| named(&error))?;
+    Ok(recording)
+}
+
+fn named(file: &Path, why: &dyn std::fmt::Display) -> String {
+    format!("{}: {why}", file.display())
 }
 
 /// Where a replay first differs, and in what.

@@ -3,11 +3,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `writer` | the thread that writes the files, and removes old ones |
+//! | `shelf` | finds a recording for whoever watches it |
 //! | [`check`] | the command: replays a file and compares |
 //!
 //! A room never waits for the disk: what the writer cannot take in time ends the recording, which is then good up to there.
 
 pub mod check;
+mod shelf;
 mod writer;
 
 use std::fmt;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 
+pub use shelf::{Found, Shelf};
 pub(crate) use writer::{Folder, Recordings, start};
 
 /// Most bytes that wait for the disk.

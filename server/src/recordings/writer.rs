@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 /// Ending of a recording that is under way. After a crash it is one that was cut off.
 const UNDER_WAY: &str = "part";
 /// Ending of a recording.
-const RECORDING: &str = "bsr";
+pub(super) const RECORDING: &str = "bsr";
 /// Shortest time between two last minutes that are kept.
 const MINUTE_EVERY: Duration = Duration::from_secs(10);
 

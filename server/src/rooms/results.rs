@@ -8,8 +8,8 @@ use broadside_core::room::mode_name;
 use broadside_shared::game::Game;
 use broadside_shared::time::tick_us;
 use broadside_store::outbox::Outbox;
-use broadside_store::results::{MatchRecord, Outcome, PlayerRecord};
 use broadside_store::results;
+use broadside_store::results::{MatchRecord, Outcome, PlayerRecord};
 
 use crate::result_ids::ResultIds;
 use crate::store::now_us;

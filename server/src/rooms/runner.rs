@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use broadside_core::commands::{RoomCommand, ShardCommand};
-use broadside_core::recording::recorder::Recorded;
 use broadside_core::results::ResultKey;
 use broadside_core::room::StepPhase;
 use broadside_core::room_loop::{Effects, RoomLoop, Stepped, Timing};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::message::Publication;
+use broadside_shared::recording::recorder::Recorded;
 use broadside_shared::time::MonoTime;
 use broadside_store::new_id;
 
@@ -138,7 +138,7 @@ impl<G: Game> RoomRunner<G> {
         let (pending, key) = (self.room.results_pending(), self.room.match_key());
         let RoomRunner { room, context, mut recording, .. } = self;
         match std::panic::catch_unwind(AssertUnwindSafe(|| room.end())) {
-            Ok(effects) => keep::<G>(effects, key, &mut recording, &context),
+            Ok(effects) => drop(keep::<G>(effects, key, &mut recording, &context)),
             // The other rooms still have theirs to keep.
             Err(_) => {
                 context.metrics.results_lost.inc_by(pending as u64);
@@ -238,13 +238,15 @@ impl<G: Game> RoomRunner<G> {
         if let Some(board) = effects.board.take() {
             self.status.set_best(board.into());
         }
-        for (topic, publication) in std::mem::take(&mut effects.published) {
+        let published = std::mem::take(&mut effects.published);
+        let whole = keep::<G>(effects, self.room.match_key(), &mut self.recording, &self.context);
+        whole.into_iter().for_each(|id| self.status.set_last_recording(id));
+        for (topic, publication) in published {
             if let Publication::Match(status) = &publication {
                 self.status.set_match_status(Some(status.clone()));
             }
             self.context.publish(topic, None, publication);
         }
-        keep::<G>(effects, self.room.match_key(), &mut self.recording, &self.context);
     }
 
     fn export_timing(&self, timing: &Timing) {
@@ -338,13 +340,14 @@ impl<G: Game> RoomRunner<G> {
 }
 
 /// Hands over what is left of a room's turn: results, and what was recorded of it. `match_key` is what the result of the match that is being
-/// played will be known by.
+/// played will be known by. Gives the recording that is whole now.
 fn keep<G: Game>(
     effects: Effects,
     match_key: Option<ResultKey>,
     recording: &mut Option<RecordingId>,
     context: &ServerContext,
-) {
+) -> Option<RecordingId> {
+    let mut whole = None;
     for part in effects.recorded {
         match part {
             Recorded::Begun(bytes) => {
@@ -356,11 +359,13 @@ fn keep<G: Game>(
             Recorded::Ended(bytes) => {
                 if let Some(id) = recording.take() {
                     context.recordings.end(id, bytes);
+                    whole = Some(id);
                 }
             }
         }
     }
     effects.results.into_iter().for_each(|result| context.results.keep(result));
+    whole
 }
 
 fn label(phase: StepPhase) -> TickPhase {

@@ -8,6 +8,8 @@ use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::time::MonoTime;
 
+use crate::recordings::RecordingId;
+
 /// The status of a room as of its newest tick.
 #[derive(Debug)]
 pub struct RoomStatus {
@@ -38,6 +40,8 @@ pub struct RoomStatus {
     pub best: Mutex<Arc<[(Name, i32)]>>,
     /// The newest match status; `None` in modes without rounds.
     pub match_status: Mutex<Option<MatchStatus>>,
+    /// The last match whose recording is whole.
+    pub last_recording: Mutex<Option<RecordingId>>,
     pub counters: RoomCounters,
     pub recent: RecentTicks,
     /// Ticks with recipients that wait in the inbox of each shard.
@@ -132,6 +136,7 @@ impl RoomStatus {
             unplayed_since: AtomicU64::new(now.0.max(1)),
             best: Mutex::new(Arc::new([])),
             match_status: Mutex::new(None),
+            last_recording: Mutex::new(None),
             counters: RoomCounters::default(),
             recent: RecentTicks::default(),
             queued: (0..shards).map(|_| AtomicU32::new(0)).collect(),
@@ -189,6 +194,10 @@ impl RoomStatus {
         } else if self.unplayed_since.load(Ordering::Relaxed) == 0 {
             self.unplayed_since.store(now.0.max(1), Ordering::Relaxed);
         }
+    }
+
+    pub(super) fn set_last_recording(&self, id: RecordingId) {
+        *self.last_recording.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
     }
 
     pub(super) fn set_best(&self, best: Arc<[(Name, i32)]>) {

@@ -47,6 +47,7 @@ mod names;
 mod play;
 mod players;
 mod proxy;
+mod recordings;
 mod scene;
 mod sessions;
 mod slow;

@@ -14,6 +14,7 @@ use broadside_server::config::Config;
 use broadside_server::lobby::ServerLobby;
 use broadside_server::metrics::Metrics;
 use broadside_server::net::self_signed::CERT_FILE;
+use broadside_server::recordings::Shelf;
 use broadside_server::rooms::handle::RoomHandle;
 use broadside_server::{Running, start};
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail};
@@ -128,6 +129,11 @@ impl Server {
     /// Its metrics.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.running.app().metrics
+    }
+
+    /// Its recordings.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.running.app().shelf
     }
 
     /// Its database.

@@ -163,6 +163,11 @@ impl Interpolation {
         tick
     }
 
+    /// Draws at exactly this tick, whatever arrived when.
+    pub(crate) fn draw_at(&mut self, tick: f64) {
+        self.drawn = Some((tick, tick));
+    }
+
     /// The tick of the last drawn picture, with a fraction; it stands still while missing snapshots make entities stand
     /// still.
     #[must_use]

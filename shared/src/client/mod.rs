@@ -15,6 +15,7 @@
 //! | `pace` | how rarely the program calls the client, and the lead that covers it |
 //! | `prediction` | the own state ahead of the server, and its reconciliation with snapshots |
 //! | `companion` | an entity that is predicted along with the own player |
+//! | `replayed` | a client that shows a replayed world |
 //! | [`interpolation`] | all other entities, drawn a little in the past between two snapshots |
 //! | [`stats`] | running statistics |
 //! | [`requests`] | unanswered requests |
@@ -33,6 +34,7 @@ mod local_player;
 mod output;
 mod pace;
 mod prediction;
+mod replayed;
 pub mod requests;
 pub mod retry;
 pub mod room_request;
@@ -43,6 +45,7 @@ mod status;
 mod types;
 mod world;
 
+pub use replayed::ReplayedTick;
 pub use types::{ClientConfig, ClientEvent, Detail, LocalPlayerView, Phase, Received, View};
 
 use companion::{Companion, Jumps};

@@ -145,7 +145,7 @@ impl<G: Game> Client<G> {
     }
 
     /// Every named player in the room, in order of number.
-    pub fn roster(&self) -> impl Iterator<Item = (PlayerId, &str)> {
+    pub fn roster(&self) -> impl Iterator<Item = (PlayerId, &str)> + Clone {
         self.world.names.iter().map(|(player, name)| (*player, name.as_str()))
     }
 

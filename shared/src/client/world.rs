@@ -99,10 +99,20 @@ impl<G: Game> World<G> {
         if !self.events.iter().is_sorted_by_key(|(at, _)| *at) {
             self.events.make_contiguous().sort_by_key(|(at, _)| *at);
         }
+        self.bound_events();
+        Ok(())
+    }
+
+    /// Adds events of a later tick than all before.
+    pub(super) fn push_events(&mut self, events: impl Iterator<Item = (Tick, G::Event)>) {
+        self.events.extend(events);
+        self.bound_events();
+    }
+
+    fn bound_events(&mut self) {
         while self.events.len() > EVENTS_KEPT {
             self.events.pop_front();
         }
-        Ok(())
     }
 
     /// Hands out the game events up to `tick`, the moment the view shows.

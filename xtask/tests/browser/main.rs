@@ -14,6 +14,7 @@ mod page;
 mod path;
 mod people;
 mod puck;
+mod replay;
 mod server;
 mod setup;
 mod together;

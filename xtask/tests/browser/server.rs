@@ -23,6 +23,8 @@ pub(crate) struct Server {
     child: Child,
     scheme: &'static str,
     port: u16,
+    /// What it says behind the port.
+    path: String,
 }
 
 impl Server {
@@ -58,6 +60,18 @@ impl Server {
         Self::start_with("https", 0, &setup::site(), &["--tls-self-signed", &folder]).await
     }
 
+    /// Starts the command that shows a recording of puck.
+    pub(crate) async fn start_replay_of_puck(file: &Path) -> Self {
+        let mut command = guarded(&setup::program("broadside-puck-server"));
+        command.arg("--assets").arg(setup::puck_site()).arg("replay").arg(file).arg("--serve");
+        Self::spawn(command, "http", " is shown at http://127.0.0.1:").await
+    }
+
+    /// Where the command of [`Server::start_replay_of_puck`] shows the recording.
+    pub(crate) fn shown(&self) -> String {
+        self.url(&self.path)
+    }
+
     async fn start_with(scheme: &'static str, port: u16, site: &Path, flags: &[&str]) -> Self {
         Self::start_program(&setup::program("broadside-server"), scheme, port, site, flags).await
     }
@@ -73,16 +87,22 @@ impl Server {
             command.args(["--data", "memory"]);
         }
         command.args(flags);
+        Self::spawn(command, scheme, &format!("listening on {scheme}://127.0.0.1:")).await
+    }
+
+    /// Waits until a program says `listens` and its port.
+    async fn spawn(mut command: Command, scheme: &'static str, listens: &str) -> Self {
         command.env("RUST_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let mut stdout = BufReader::new(child.stdout.take().expect("its output is piped"));
         let mut line = String::new();
         let read = tokio::time::timeout(DEADLINE, stdout.read_line(&mut line)).await;
         read.expect("the server says where it listens").expect("its output can be read");
-        let said = line.trim().strip_prefix(&format!("listening on {scheme}://127.0.0.1:"));
-        let port = said.and_then(|port| port.parse().ok());
+        let said = line.trim().split_once(listens).map_or("", |(_, said)| said);
+        let (port, path) = said.split_once('/').unwrap_or((said, ""));
+        let (port, path) = (port.parse().ok(), format!("/{path}"));
         let port = port.unwrap_or_else(|| panic!("the server said {line:?} and not where it listens"));
-        Self { child, scheme, port }
+        Self { child, scheme, port, path }
     }
 
     /// The address of `path` on it.

@@ -3,7 +3,6 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`inputs`] | a player's inputs, queued until the tick they are for |
-//! | [`match_publisher`] | the match status, sent when it changes |
 //! | `output` | what a tick hands to the shards |
 //! | `recorded` | what the room tells its recorder |
 //! | [`recycle`] | outputs that are refilled once nothing holds them |
@@ -12,7 +11,6 @@
 //! [`Room::step`] reads as the table of contents of a tick.
 
 pub mod inputs;
-pub mod match_publisher;
 mod output;
 mod recorded;
 pub mod recycle;
@@ -24,6 +22,7 @@ use broadside_shared::game::{
 };
 use broadside_shared::history::History;
 use broadside_shared::ids::PlayerId;
+use broadside_shared::match_publisher::MatchPublisher;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::{BOARD_LINES_MAX, ROOM_STATE_MAX};
@@ -32,6 +31,8 @@ use broadside_shared::protocol::message::{Publication, Refusal, RoomUpdate};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::ModeId;
 use broadside_shared::protocol::snapshot::{SnapshotHead, write_player_state};
+use broadside_shared::recording::batch::Call;
+use broadside_shared::recording::recorder::Recorder;
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::cells::LayerSet;
 use broadside_shared::replication::world::{Placement, WorldState};
@@ -40,10 +41,7 @@ use glam::Vec2;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::recording::batch::Call;
-use crate::recording::recorder::Recorder;
 use inputs::InputQueue;
-use match_publisher::MatchPublisher;
 pub use output::{DueSnapshot, RoomOutput, StepPhase};
 use recorded::named;
 use recycle::Recycled;

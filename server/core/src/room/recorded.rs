@@ -3,11 +3,11 @@
 use broadside_shared::game::Game;
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::recording::Head;
+use broadside_shared::recording::batch::Call;
+use broadside_shared::recording::recorder::{Recorded, Recorder};
 
 use super::{Room, Seat};
-use crate::recording::Head;
-use crate::recording::batch::Call;
-use crate::recording::recorder::{Recorded, Recorder};
 
 impl<G: Game> Room<G> {
     /// Records everything from here on, while there are at most `players_max` players.
@@ -55,3 +55,6 @@ pub(super) fn named<G: Game>(seats: &[Option<Seat<G>>]) -> impl Iterator<Item = 
     let seats = (0..).map(PlayerId).zip(seats);
     seats.filter_map(|(player, seat)| Some((player, &seat.as_ref().filter(|seat| seat.spectating.is_none())?.name)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,7 @@ use broadside_shared::protocol::match_status::MatchStatus;
 use broadside_shared::protocol::message::{Outcome, Publication, Refusal, RoomUpdate, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::topic::Topic;
+use broadside_shared::recording::recorder::Recorded;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
 use crate::admission::governor::{BEHIND, Governor};
@@ -32,7 +33,6 @@ use crate::admission::reservations::Reservations;
 use crate::commands::{Hold, JoinRequest, RoomCommand, RoomInfo, ShardCommand};
 use crate::lobby::SeatLimits;
 use crate::messages::EncodedMessage;
-use crate::recording::recorder::Recorded;
 use crate::results::RoomResult;
 use crate::room::recycle::Recycled;
 use crate::room::{Room, RoomConfig, RoomOutput, StepPhase};

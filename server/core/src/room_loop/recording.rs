@@ -1,9 +1,9 @@
 //! Recordings: what is recorded of a room.
 
 use broadside_shared::game::Game;
+use broadside_shared::recording::recorder::PLAYERS_MAX;
 
 use super::RoomLoop;
-use crate::recording::recorder::PLAYERS_MAX;
 
 /// Length of the recordings of a room without matches, in seconds.
 const PART_S: u32 = 600;

@@ -10,6 +10,7 @@
 //! | [`players`] | `/api/players/{name}` |
 //! | [`friends`] | `/api/friends`, `/api/friend-link` and what is below them |
 //! | [`results`] | `/api/players/{name}/results`, `/api/matches/{id}` |
+//! | [`recordings`] | `/api/recordings/{id}` |
 //! | [`notices`] | `/api/notices` |
 //! | [`schema`] | `/api/schema` |
 //! | [`accounts`] | `/api/account` and what is below it |
@@ -29,6 +30,7 @@ pub(crate) mod notices;
 pub(crate) mod players;
 pub(crate) mod presence;
 pub(crate) mod quick_play;
+pub(crate) mod recordings;
 pub(crate) mod results;
 pub(crate) mod rooms;
 pub(crate) mod schema;

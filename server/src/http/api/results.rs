@@ -15,6 +15,7 @@ use super::tagged::{Audience, json, tagged};
 use super::{Parameters, WRONG_CURSOR, cursor, page_limit, store_failed};
 use crate::app::App;
 use crate::problem::{Problem, problem};
+use crate::recordings::RecordingId;
 
 /// Results of a page unless `limit` says otherwise.
 const RESULTS: u32 = 20;
@@ -48,6 +49,8 @@ pub(crate) struct ResultView {
     mode: String,
     /// match or stay.
     kind: &'static str,
+    /// Whether it can be watched again: /api/recordings/{id}, and the page /replay/{id}.
+    recorded: bool,
     /// When it ended, in seconds since 1970.
     ended_s: i64,
     #[serde(flatten)]
@@ -83,6 +86,8 @@ pub(crate) struct MatchResultView {
     mode: String,
     /// match or stay.
     kind: &'static str,
+    /// Whether it can be watched again: /api/recordings/{id}, and the page /replay/{id}.
+    recorded: bool,
     /// When it ended, in seconds since 1970.
     ended_s: i64,
     /// Who played, without the server's own bots.
@@ -142,7 +147,9 @@ pub(crate) async fn player_results(
             let is_last = results.len() <= limit as usize;
             results.truncate(limit as usize);
             let next = results.last().filter(|_| !is_last).map(|last| cursor::write(&list, &place(last)));
-            let page = ResultsView { results: results.iter().map(ResultView::of).collect(), next };
+            let recorded = recorded(&app, results.iter().map(|result| result.match_id).collect()).await;
+            let view = |(result, recorded): (&KeptResult, bool)| ResultView::of(result, recorded);
+            let page = ResultsView { results: results.iter().zip(recorded).map(view).collect(), next };
             tagged(&headers, &json(&page), Audience::Everyone)
         }
         Err(error) => store_failed(&error),
@@ -170,11 +177,22 @@ pub(crate) async fn match_result(
     let Some(number) = from_hex(&id) else { return no_such_match(&id) };
     match app.store.results_of_match(number).await {
         Ok(results) => match results.first() {
-            Some(first) => tagged(&headers, &json(&MatchResultView::of(first, &results)), Audience::Everyone),
+            Some(first) => {
+                let is_recorded = recorded(&app, vec![number]).await == [true];
+                tagged(&headers, &json(&MatchResultView::of(first, &results, is_recorded)), Audience::Everyone)
+            }
             None => no_such_match(&id),
         },
         Err(error) => store_failed(&error),
     }
+}
+
+/// Which of these matches are recorded.
+async fn recorded(app: &App, matches: Vec<[u8; 16]>) -> Vec<bool> {
+    let shelf = Arc::clone(&app.shelf);
+    let count = matches.len();
+    let look = move || matches.into_iter().map(|id| shelf.has(RecordingId(id))).collect();
+    tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| vec![false; count])
 }
 
 fn no_such_match(id: &str) -> Response {
@@ -196,11 +214,12 @@ fn place_of(place: [u8; 24]) -> (i64, [u8; 16]) {
 }
 
 impl ResultView {
-    fn of(result: &KeptResult) -> ResultView {
+    fn of(result: &KeptResult, recorded: bool) -> ResultView {
         ResultView {
             match_id: hex(&result.match_id),
             mode: result.mode.clone(),
             kind: kind(result),
+            recorded,
             ended_s: result.ended_us / 1_000_000,
             reached: ReachedView::of(result),
         }
@@ -230,7 +249,7 @@ impl ReachedView {
 }
 
 impl MatchResultView {
-    fn of(first: &KeptResult, results: &[KeptResult]) -> MatchResultView {
+    fn of(first: &KeptResult, results: &[KeptResult], recorded: bool) -> MatchResultView {
         let player = |result: &KeptResult| MatchPlayerView {
             name: Some(result.player.name.clone()).filter(|name| !name.is_empty()),
             reached: ReachedView::of(result),
@@ -239,6 +258,7 @@ impl MatchResultView {
             id: hex(&first.match_id),
             mode: first.mode.clone(),
             kind: kind(first),
+            recorded,
             ended_s: first.ended_us / 1_000_000,
             players: results.iter().map(player).collect(),
         }

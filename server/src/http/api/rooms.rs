@@ -72,6 +72,8 @@ pub(crate) struct RoomView {
     /// State of the match; null in a room without rounds.
     #[serde(rename = "match")]
     match_status: Option<MatchView>,
+    /// The last match that was recorded, in hexadecimal: /api/recordings/{id}; null if there is none.
+    last_recording: Option<String>,
     /// Time of this reading, in microseconds of the server's clock, the same clock as `at` in publications.
     at_us: u64,
 }
@@ -229,6 +231,7 @@ pub(super) fn view(app: &App, room: &RoomEntry) -> RoomView {
     let status = &room.status;
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let match_status = status.match_status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let last_recording = *status.last_recording.lock().unwrap_or_else(PoisonError::into_inner);
     RoomView {
         id: room.id().0,
         name: room.name.clone(),
@@ -253,6 +256,7 @@ pub(super) fn view(app: &App, room: &RoomEntry) -> RoomView {
         budget_steps_up: load(&status.counters.budget_steps_up),
         governor_level: status.level.load(Ordering::Relaxed),
         match_status: match_status.map(|status| match_view(status, app.game.tick_hz)),
+        last_recording: last_recording.map(|id| id.to_string()),
         at_us: app.lobby.context.clock.now().0,
     }
 }

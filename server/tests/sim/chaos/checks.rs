@@ -130,6 +130,8 @@ impl Checks {
                 continue;
             }
             let heard = self.sessions.entry(session).or_default();
+            // Mutes of an account hold in its next session too.
+            heard.has_muted |= connection.subscriptions().has_mutes();
             let topics: BTreeSet<Topic> = connection.subscriptions().topics().collect();
             for topic in topics.symmetric_difference(&heard.topics) {
                 let log = heard.log.entry(*topic).or_default();

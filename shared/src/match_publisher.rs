@@ -1,12 +1,13 @@
 //! The match status that a room publishes: the game's numbers with the players' names, on every change and once a second.
 
-use broadside_shared::game::{MatchState, Team, TeamLabel};
-use broadside_shared::ids::PlayerId;
-use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};
-use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::ModeId;
-use broadside_shared::time::Tick;
+use crate::game::{MatchState, Team, TeamLabel};
+use crate::ids::PlayerId;
+use crate::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};
+use crate::protocol::name::Name;
+use crate::protocol::room::ModeId;
+use crate::time::Tick;
 
+/// See the module.
 #[derive(Debug, Default)]
 pub struct MatchPublisher {
     published: Option<MatchState>,

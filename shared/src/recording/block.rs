@@ -3,7 +3,7 @@
 /// The first bytes of a recording; the last of them is the version of the format.
 pub const MAGIC: [u8; 8] = *b"BSREPLY\x01";
 /// Bytes before a payload: kind and length.
-const HEADER: usize = 5;
+pub(super) const HEADER: usize = 5;
 /// Bytes after a payload: the checksum.
 const CHECKSUM: usize = 4;
 

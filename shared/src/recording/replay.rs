@@ -1,13 +1,14 @@
 //! Steps a recorded world again, and compares it with the recording.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use broadside_shared::game::{AddressedEvent, Game, PlayerInput};
-use broadside_shared::history::History;
-use broadside_shared::ids::PlayerId;
-use broadside_shared::protocol::name::Name;
-use broadside_shared::saved;
-use broadside_shared::time::{Tick, ViewTime};
+use crate::game::{AddressedEvent, Game, PlayerInput};
+use crate::history::History;
+use crate::ids::PlayerId;
+use crate::protocol::name::Name;
+use crate::saved;
+use crate::time::{Tick, ViewTime};
 use thiserror::Error;
 
 use super::batch::{Batch, Call};
@@ -32,23 +33,26 @@ pub enum RecordingError {
     Damaged(usize),
 }
 
-/// A recording, checked block by block.
+/// A recording, checked block by block, over bytes that it borrows or shares.
 #[derive(Debug)]
-pub struct Recording<'a> {
+pub struct Recording<B> {
     pub head: Head,
     /// Whether it ends as it should; otherwise it was cut off, or is damaged, after `bytes`.
     pub is_whole: bool,
     /// Length of what can be read.
     pub bytes: usize,
-    blocks: Vec<(BlockKind, &'a [u8])>,
+    content: B,
+    /// Without the first and the last one. Ranges are those of the payloads.
+    blocks: Vec<(BlockKind, Range<usize>)>,
 }
 
-impl<'a> Recording<'a> {
+impl<B: AsRef<[u8]> + Clone> Recording<B> {
     /// Reads a recording up to its end, or to the first block that is not whole.
     ///
     /// # Errors
     /// These are no bytes of a recording, or not enough of them.
-    pub fn read(bytes: &'a [u8]) -> Result<Self, RecordingError> {
+    pub fn read(content: B) -> Result<Self, RecordingError> {
+        let bytes = content.as_ref();
         let (name, version) = MAGIC.split_at(MAGIC.len() - 1);
         let rest = bytes.strip_prefix(name).ok_or(RecordingError::NotARecording)?;
         let found = *rest.first().ok_or(RecordingError::NotARecording)?;
@@ -62,6 +66,7 @@ impl<'a> Recording<'a> {
         at += length;
         let (mut blocks, mut is_whole) = (Vec::new(), false);
         while let Some((kind, payload, length)) = block::read(&bytes[at..]) {
+            let payload = at + block::HEADER..at + block::HEADER + payload.len();
             at += length;
             if kind == BlockKind::End {
                 is_whole = true;
@@ -72,7 +77,38 @@ impl<'a> Recording<'a> {
         if !matches!(blocks.first(), Some((BlockKind::Checkpoint, _))) {
             return Err(damaged(at));
         }
-        Ok(Recording { head, is_whole, bytes: at, blocks })
+        Ok(Recording { head, is_whole, bytes: at, content, blocks })
+    }
+
+    /// The bytes that were read.
+    #[must_use]
+    pub fn content(&self) -> &B {
+        &self.content
+    }
+
+    fn payload(&self, range: &Range<usize>) -> &[u8] {
+        &self.content.as_ref()[range.clone()]
+    }
+
+    /// The tick of a block that is a checkpoint and can be read.
+    fn checkpoint(&self, (kind, range): &(BlockKind, Range<usize>)) -> Option<Tick> {
+        let head = || saved::load_first::<CheckpointHead>(self.payload(range)).ok();
+        (*kind == BlockKind::Checkpoint).then(head).flatten().map(|head| head.tick)
+    }
+
+    /// The last checkpoint at or before a tick.
+    #[must_use]
+    pub fn checkpoint_before(&self, tick: Tick) -> Option<Tick> {
+        self.blocks.iter().rev().filter_map(|block| self.checkpoint(block)).find(|at| *at <= tick)
+    }
+
+    /// The tick after which the recording ends.
+    #[must_use]
+    pub fn last_tick<G: Game>(&self) -> Option<Tick> {
+        self.blocks.iter().rev().find_map(|block| match block.0 {
+            BlockKind::Ticks => Batch::<G>::decode(self.payload(&block.1)).ok()?.ticks.last().copied(),
+            BlockKind::Checkpoint | BlockKind::Head | BlockKind::End => self.checkpoint(block),
+        })
     }
 
     /// Checks that this build can replay it; `rules` is its rules hash.
@@ -112,8 +148,9 @@ pub enum Replayed<G> {
 }
 
 /// A recorded world that is stepped again.
-pub struct Replay<'a, G: Game> {
-    blocks: std::vec::IntoIter<(BlockKind, &'a [u8])>,
+pub struct Replay<G: Game, B> {
+    content: B,
+    blocks: std::vec::IntoIter<(BlockKind, Range<usize>)>,
     world: G,
     history: History,
     tick: Tick,
@@ -131,24 +168,22 @@ pub struct Replay<'a, G: Game> {
 /// A checkpoint as it is saved.
 type Checkpoint<G> = (CheckpointHead, G, History);
 
-impl<'a, G: Game> Replay<'a, G> {
+impl<G: Game, B: AsRef<[u8]> + Clone> Replay<G, B> {
     /// The world at the last checkpoint at or before `from`, or else at the first one.
     ///
     /// # Errors
     /// The checkpoint cannot be read.
-    pub fn new(recording: &Recording<'a>, from: Tick) -> Result<Self, RecordingError> {
-        let tick_of = |payload: &[u8]| saved::load_first::<CheckpointHead>(payload).ok().map(|head| head.tick);
-        let starts = |(kind, payload): &(BlockKind, &[u8])| {
-            *kind == BlockKind::Checkpoint && tick_of(payload).is_some_and(|tick| tick <= from)
-        };
+    pub fn new(recording: &Recording<B>, from: Tick) -> Result<Self, RecordingError> {
+        let starts = |block: &(BlockKind, Range<usize>)| recording.checkpoint(block).is_some_and(|tick| tick <= from);
         let first = recording.blocks.iter().rposition(starts).unwrap_or(0);
         let mut blocks = recording.blocks.clone();
         blocks.drain(..first);
         let mut blocks = blocks.into_iter();
-        let (_, payload) = blocks.next().ok_or(RecordingError::NotARecording)?;
+        let (_, range) = blocks.next().ok_or(RecordingError::NotARecording)?;
         let unreadable = |_| RecordingError::Damaged(recording.bytes);
-        let (head, world, history) = saved::load::<Checkpoint<G>>(payload).map_err(unreadable)?;
+        let (head, world, history) = saved::load::<Checkpoint<G>>(recording.payload(&range)).map_err(unreadable)?;
         Ok(Replay {
+            content: recording.content.clone(),
             blocks,
             world,
             history,
@@ -209,9 +244,10 @@ impl<'a, G: Game> Replay<'a, G> {
 
     /// Takes the next block; gives how the replay ends, if it does.
     fn next_block(&mut self) -> Option<Replayed<G>> {
-        let Some((kind, payload)) = self.blocks.next() else {
+        let Some((kind, range)) = self.blocks.next() else {
             return Some(if self.differs.is_some() { self.diverged(None) } else { Replayed::Ended });
         };
+        let payload = &self.content.as_ref()[range];
         match kind {
             BlockKind::Ticks => match Batch::decode(payload) {
                 Ok(batch) => (self.batch, self.at) = (batch, 0),

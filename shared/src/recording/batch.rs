@@ -11,14 +11,14 @@
 //! A column has the inputs of one player: held inputs, of which there are many, take no space. The first input of a column is written as in
 //! a packet. If all fields of an input are numbers, each later one is: for each field, a bit whether it is another, and the difference.
 
-use broadside_shared::game::Game;
-use broadside_shared::ids::PlayerId;
-use broadside_shared::protocol::input::GameInput;
-use broadside_shared::protocol::name::Name;
-use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
-use broadside_shared::replication::layout::Layout;
-use broadside_shared::saved;
-use broadside_shared::time::Tick;
+use crate::game::Game;
+use crate::ids::PlayerId;
+use crate::protocol::input::GameInput;
+use crate::protocol::name::Name;
+use crate::replication::bits::{BitReader, BitWriter, WireError};
+use crate::replication::layout::Layout;
+use crate::saved;
+use crate::time::Tick;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use broadside_shared::game::{Game, PlayerInput};
-use broadside_shared::history::History;
-use broadside_shared::ids::PlayerId;
-use broadside_shared::protocol::name::Name;
-use broadside_shared::saved;
-use broadside_shared::time::{Tick, ViewTime};
+use crate::game::{Game, PlayerInput};
+use crate::history::History;
+use crate::ids::PlayerId;
+use crate::protocol::name::Name;
+use crate::saved;
+use crate::time::{Tick, ViewTime};
 
 use super::batch::{Batch, Call, Column};
 use super::block::{self, BlockKind, MAGIC};

@@ -16,25 +16,25 @@
 //! recording that was cut off is good up to the last whole block. Numbers are little-endian.
 //!
 //! Worlds are saved as the game serializes them, which another build may do differently: the head has the rules hash
-//! ([`rules_hash`](broadside_shared::trial::rules_hash)), and only a build with the same one replays it.
+//! ([`rules_hash`](crate::trial::rules_hash)), and only a build with the same one replays it.
 
 pub mod batch;
 pub mod block;
 pub mod recorder;
 pub mod replay;
 
-use broadside_shared::ids::{PlayerId, RoomId};
-use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::ModeId;
-use broadside_shared::time::Tick;
+use crate::ids::{PlayerId, RoomId};
+use crate::protocol::name::Name;
+use crate::protocol::room::ModeId;
+use crate::time::Tick;
 use serde::{Deserialize, Serialize};
 
 /// What a recording begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// [`Game::NAME`](broadside_shared::game::Game::NAME).
+    /// [`Game::NAME`](crate::game::Game::NAME).
     pub game: String,
-    /// See [`rules_hash`](broadside_shared::trial::rules_hash).
+    /// See [`rules_hash`](crate::trial::rules_hash).
     pub rules: u64,
     pub mode: ModeId,
     /// On the server that recorded it.
@@ -56,6 +56,3 @@ pub struct CheckpointHead {
     /// In order of player.
     pub players: Vec<RecordedPlayer>,
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,14 +1,18 @@
+//! Recordings of a room, and their replay.
+
 use broadside_shared::game::Game;
-use broadside_shared::ids::RoomId;
+use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::time::MonoTime;
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::ModeId;
+use broadside_shared::recording::block::{self, BlockKind, MAGIC};
+use broadside_shared::recording::recorder::Recorded;
+use broadside_shared::recording::replay::{Recording, RecordingError, Replay, Replayed};
+use broadside_shared::recording::{RecordedPlayer, batch};
+use broadside_shared::time::{MonoTime, Tick};
 use broadside_shared::toy::{Lamp, PANICS, Push, Toy};
 use fastrand::Rng;
 
-use super::block::{self, BlockKind, MAGIC};
-use super::recorder::Recorded;
-use super::replay::{Recording, RecordingError, Replay, Replayed};
-use super::*;
 use crate::room::{Room, RoomConfig, RoomOutput};
 
 const RULES: u64 = 7;
@@ -89,7 +93,7 @@ impl Scene {
 fn replay(bytes: &[u8], from: Tick) -> Result<(u32, u64, Vec<RecordedPlayer>), Tick> {
     let recording = Recording::read(bytes).expect("a recording");
     recording.check::<Toy>(RULES).expect("of these rules");
-    let mut replay = Replay::<Toy>::new(&recording, from).expect("a checkpoint");
+    let mut replay = Replay::<Toy, _>::new(&recording, from).expect("a checkpoint");
     let mut ticks = 0;
     loop {
         match replay.step() {
@@ -202,7 +206,7 @@ fn the_last_minute_holds_the_tick_that_panicked() {
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| scene.step())).is_err());
     let minute = scene.room.last_minute().expect("it was recorded");
     let recording = Recording::read(&minute).expect("a recording");
-    let mut replay = Replay::<Toy>::new(&recording, Tick(0)).expect("a checkpoint");
+    let mut replay = Replay::<Toy, _>::new(&recording, Tick(0)).expect("a checkpoint");
     let mut ticks = 0;
     while replay.tick() < scene.tick {
         PANICS.set(replay.tick().after(1) == scene.tick);

@@ -1,0 +1,71 @@
+//! Recordings of matches, as bytes for the page that shows them.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+
+use super::super::store::StoredFile;
+use super::results::from_hex;
+use crate::app::App;
+use crate::problem::{Problem, problem};
+use crate::recordings::{Found, RecordingId};
+
+/// A recording never changes. It is kept for a day, since the server may have to forget it.
+const CACHED: &str = "public, max-age=86400, immutable";
+
+/// Gives the recording of a match. The page at /replay/{id} shows it.
+#[utoipa::path(
+    get,
+    path = "/api/recordings/{id}",
+    params(("id" = String, Path, description = "Number of the match, 32 hexadecimal digits")),
+    responses(
+        (status = 200, description = "The recording", content_type = "application/octet-stream", body = [u8]),
+        (status = 304, description = "The client has it"),
+        (status = 404, description = "That match was not recorded, or its recording was removed", body = Problem),
+        (status = 413, description = "The recording is too long to be shown in a page", body = Problem)
+    )
+)]
+pub(crate) async fn recording(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
+    let id = id.map(|Path(id)| id).unwrap_or_default();
+    let Some(number) = from_hex(&id) else { return no_such_recording(&id) };
+    let shelf = Arc::clone(&app.shelf);
+    match tokio::task::spawn_blocking(move || shelf.read(RecordingId(number))).await {
+        Ok(Ok(Found::Recording(bytes))) => {
+            let mut response = StoredFile::new(bytes).response(&headers, &[]);
+            if matches!(response.status(), StatusCode::OK | StatusCode::NOT_MODIFIED) {
+                response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(CACHED));
+            }
+            if response.status() == StatusCode::OK {
+                let bytes = HeaderValue::from_static("application/octet-stream");
+                response.headers_mut().insert(CONTENT_TYPE, bytes);
+            }
+            response
+        }
+        Ok(Ok(Found::TooLarge(bytes, limit))) => {
+            let detail = format!(
+                "this recording has {bytes} bytes, and a page is sent at most {limit}; `broadside-server replay FILE --serve` shows it"
+            );
+            problem(StatusCode::PAYLOAD_TOO_LARGE, &detail)
+        }
+        Ok(Ok(Found::Nothing)) => no_such_recording(&id),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, id, "a recording cannot be read");
+            problem(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why")
+        }
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why"),
+    }
+}
+
+fn no_such_recording(id: &str) -> Response {
+    let id: String = id.chars().take(40).collect();
+    let detail = format!("there is no recording of a match `{id}`; recordings are kept for some days, if at all");
+    problem(StatusCode::NOT_FOUND, &detail)
+}
