@@ -347,21 +347,10 @@ fn open<G: Game>(
     supervisor: Supervisor,
     (predecessor, rules): (Option<Predecessor<G>>, u64),
 ) -> anyhow::Result<Opened<G>> {
-    let clock = MonoClock::start_at(predecessor.as_ref().map_or(MonoTime(0), Predecessor::now));
-    let lasting = match &predecessor {
-        Some(found) => found.lasting,
-        None => Lasting { session_key: draw_key()?, account_key: draw_key()?, result_ids: ResultIds::new(clock.now()) },
-    };
-    let metrics = Arc::new(Metrics::new());
-    let recordings = recordings::start(Folder::of(&config), Arc::clone(&metrics));
-    let recordings = recordings.context("cannot keep recordings in --data")?;
-    let head = Head { game: G::NAME.to_owned(), rules, lasting };
-    let checkpoints = checkpoints::start(&config, head.clone(), Arc::clone(&metrics));
-    let checkpoints = checkpoints.context("cannot keep checkpoints in --data; --checkpoint off does without")?;
+    let Continuity { clock, metrics, recordings, checkpoints, head } = continuity(&config, &predecessor, rules)?;
+    let lasting = head.lasting;
     metrics.watch(store_health.clone());
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let count = config.shards.unwrap_or_else(cores);
-    let pollers = (0..count).map(|_| Poller::new()).collect::<std::io::Result<Vec<_>>>();
+    let pollers = (0..config.shards.unwrap_or_else(cores)).map(|_| Poller::new()).collect::<std::io::Result<Vec<_>>>();
     let pollers = pollers.context("cannot poll sockets")?;
     // The bots are one more shard, without sockets.
     let bots = (config.bots > 0).then(|| Wakeup::new(|| {}));
@@ -415,14 +404,39 @@ fn open<G: Game>(
         shards_closed: AtomicUsize::new(0),
         connections_max,
     });
-    if let Some(predecessor) = predecessor {
-        let restored = predecessor.restore(&lobby, pollers.len());
-        tracing::info!(rooms = restored.rooms, seats = restored.seats, "rooms and seats are back");
-    }
+    predecessor.into_iter().for_each(|found| found.restore(&lobby, pollers.len()));
     let started = start_shards(&app, &lobby, &shards, pollers, bots);
     let started = started.context("cannot start the threads of the shards")?;
     open_persistent_rooms(&lobby.directory, app.config.rooms);
     Ok(Opened { app, lobby, shards, threads: Threads { rooms, shards: started }, recordings, checkpoints, head })
+}
+
+/// What goes on from one server to the next, and where this one leaves it.
+struct Continuity {
+    clock: MonoClock,
+    metrics: Arc<Metrics>,
+    recordings: Recordings,
+    checkpoints: Checkpoints,
+    head: Head,
+}
+
+fn continuity<G: Game>(config: &Config, from: &Option<Predecessor<G>>, rules: u64) -> anyhow::Result<Continuity> {
+    let clock = MonoClock::start_at(from.as_ref().map_or(MonoTime(0), Predecessor::now));
+    let lasting = match from {
+        Some(found) => found.lasting,
+        None => Lasting { session_key: draw_key()?, account_key: draw_key()?, result_ids: ResultIds::new(clock.now()) },
+    };
+    let metrics = Arc::new(Metrics::new());
+    let recordings = recordings::start(Folder::of(config), Arc::clone(&metrics));
+    let recordings = recordings.context("cannot keep recordings in --data")?;
+    let head = Head { game: G::NAME.to_owned(), rules, lasting };
+    let checkpoints = checkpoints::start(config, head.clone(), Arc::clone(&metrics));
+    let checkpoints = checkpoints.context("cannot keep checkpoints in --data; --checkpoint off does without")?;
+    Ok(Continuity { clock, metrics, recordings, checkpoints, head })
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Starts the threads of the shards, and that of the server's own bots.

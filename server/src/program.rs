@@ -232,7 +232,7 @@ fn start_successor(program: Option<&Path>) {
             });
         }
         Err(error) => {
-            tracing::error!(program = %program.display(), %error, "cannot start a successor: this server goes on")
+            tracing::error!(program = %program.display(), %error, "cannot start a successor: this server goes on");
         }
     }
 }

@@ -39,13 +39,6 @@ pub struct Predecessor<G: Game> {
     rooms: Vec<(SavedEntry, SavedRoom, Option<G>)>,
 }
 
-/// What was given back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Restored {
-    pub rooms: usize,
-    pub seats: usize,
-}
-
 /// Sessions and topics as bytes.
 #[must_use]
 pub fn save_lobby<G: Game>(lobby: &ServerLobby<G>) -> Vec<u8> {
@@ -64,7 +57,7 @@ pub fn save_lobby<G: Game>(lobby: &ServerLobby<G>) -> Vec<u8> {
 pub fn find<G: Game>(config: &Config, rules: u64) -> Option<Predecessor<G>> {
     let folder = config.checkpoints()?;
     let segment = segment::newest(&folder, G::NAME, rules)?;
-    let Some(found) = Predecessor::<G>::read(segment, rules) else {
+    let Some(found) = Predecessor::<G>::read(&segment, rules) else {
         tracing::warn!(folder = %folder.display(), "the checkpoint cannot be read by this build: everything starts anew");
         return None;
     };
@@ -92,7 +85,7 @@ impl<G: Game> Predecessor<G> {
     /// Why it cannot be read.
     pub(crate) fn of_state(state: &[u8], rules: u64, may_migrate: bool) -> Result<Self, String> {
         let segment = segment::read(state, G::NAME, (!may_migrate).then_some(rules)).map_err(|why| why.to_string())?;
-        let found = Self::read(segment, rules).ok_or("this build cannot read its state")?;
+        let found = Self::read(&segment, rules).ok_or("this build cannot read its state")?;
         tracing::info!(
             rooms = found.rooms.len(),
             stall_ms = found.away_us().unwrap_or(0) / 1000,
@@ -115,7 +108,7 @@ impl<G: Game> Predecessor<G> {
 
     /// Reads a segment; `None` if this build cannot. A room that it cannot read is left out.
     #[must_use]
-    pub fn read(segment: Segment, rules: u64) -> Option<Self> {
+    pub fn read(segment: &Segment, rules: u64) -> Option<Self> {
         let lobby: SavedLobby = saved::load(&segment.lobby).ok()?;
         if segment.is_torn {
             tracing::info!("the last write of the checkpoint was cut off; what came before it counts");
@@ -131,13 +124,13 @@ impl<G: Game> Predecessor<G> {
     }
 
     /// Gives everything back. No shard, no room and no listener may run yet. The first `sockets` of the shards have clients.
-    pub fn restore(self, lobby: &ServerLobby<G>, sockets: usize) -> Restored {
+    pub fn restore(self, lobby: &ServerLobby<G>, sockets: usize) {
         let Predecessor { lobby: SavedLobby { next_room, topics, sessions, .. }, rooms, .. } = self;
         lobby.directory.skip_to(next_room);
         lobby.context.topics.restore(topics);
         let newest = lobby.context.topics.newest();
         let mut parked: BTreeMap<_, _> = sessions.into_iter().map(|saved| (saved.id, saved)).collect();
-        let mut restored = Restored { rooms: rooms.len(), seats: 0 };
+        let (count, mut seats) = (rooms.len(), 0);
         for (entry, saved, world) in rooms {
             let info = entry.info();
             for seat in &saved.seats {
@@ -153,7 +146,7 @@ impl<G: Game> Predecessor<G> {
                     session.parked.subscriptions.mark_all_received(|_| newest);
                 }
                 lobby.sessions.restore(session, Ok(seat.location(&info, sockets)));
-                restored.seats += 1;
+                seats += 1;
             }
             lobby.directory.restore(entry, (saved, world), sockets);
         }
@@ -161,7 +154,7 @@ impl<G: Game> Predecessor<G> {
         let until = lobby.context.clock.now().plus_us(u64::from(lobby.context.grace_s) * 1_000_000);
         let waiting = parked.into_values().filter(|session| !session.is_connected && session.name.is_some());
         waiting.for_each(|session| lobby.sessions.restore(session, Err(until)));
-        restored
+        tracing::info!(rooms = count, seats, "rooms and seats are back");
     }
 }
 

@@ -162,7 +162,7 @@ impl<G: Game> Running<G> {
                 Ok(Ok(Some(successor))) => return successor,
                 Ok(Ok(None)) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "a process that wanted to take over is gone; this server goes on")
+                    tracing::warn!(%error, "a process that wanted to take over is gone; this server goes on");
                 }
                 Err(error) => tracing::error!(%error, "a process that wanted to take over cannot be served"),
             }

@@ -194,7 +194,7 @@ impl<G: Game<Config: Default>> Sim<G> {
     }
 
     /// The server is gone, and with it every socket; after `away_us` microseconds another one goes on from what it had saved.
-    pub fn crash(&mut self, saved: Segment, away_us: u64) {
+    pub fn crash(&mut self, saved: &Segment, away_us: u64) {
         self.now = self.now.plus_us(away_us);
         self.server = self.server.go_on(&self.setup, saved, self.now);
     }

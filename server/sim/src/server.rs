@@ -219,7 +219,7 @@ impl<G: Game> SimServer<G> {
     ///
     /// # Panics
     /// If the state cannot be read.
-    pub fn go_on(&self, setup: &Setup, saved: Segment, now: MonoTime) -> Self {
+    pub fn go_on(&self, setup: &Setup, saved: &Segment, now: MonoTime) -> Self {
         let mut next = SimServer::new(setup);
         (next.opened, next.skipped) = (self.opened, self.skipped);
         next.set_time(now);

@@ -8,7 +8,7 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
 use crate::rooms::context::ServerContext;
-use crate::rooms::handle::RoomEntry;
+use crate::rooms::entry::RoomEntry;
 
 #[derive(Debug, Default)]
 pub struct Leaderboard {

@@ -23,7 +23,8 @@ use crate::limits::holds::TooMuch;
 use crate::limits::rates::{AddressRates, Rate};
 use crate::metrics::labels::AddressLimit;
 use crate::rooms::context::ServerContext;
-use crate::rooms::handle::{RoomEntry, RoomHandle, RoomSpec};
+use crate::rooms::entry::RoomEntry;
+use crate::rooms::handle::{RoomHandle, RoomSpec};
 use crate::rooms::pool::Pool;
 use crate::secret;
 

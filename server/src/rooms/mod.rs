@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`status`] | the published status and counters of a room |
+//! | [`entry`] | what the server knows of a room |
 //! | [`mailbox`] | the queue of commands to a room |
 //! | [`runner`] | one room: commands in, a tick, results out |
 //! | [`pool`] | the threads: each takes the room that is due next |
@@ -11,6 +12,7 @@
 //! | [`context`] | the parts of the server that every room uses |
 
 pub mod context;
+pub mod entry;
 pub mod handle;
 pub mod mailbox;
 pub mod pool;

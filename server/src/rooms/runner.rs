@@ -15,7 +15,7 @@ use broadside_shared::time::MonoTime;
 use broadside_store::new_id;
 
 use super::context::ServerContext;
-use super::handle::RoomEntry;
+use super::entry::RoomEntry;
 use super::mailbox::Mailbox;
 use super::status::RoomStatus;
 use crate::checkpoints::{EVERY_US, SavedEntry, room_payload};

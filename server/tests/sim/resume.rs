@@ -88,7 +88,7 @@ fn a_server_that_goes_on_after_a_crash_gives_everyone_the_same_seat_in_the_same_
     let tick = sim.room_loop().tick();
     // What happens from here on is lost.
     sim.run(0.9, &mut drive);
-    sim.crash(saved, 1_400_000);
+    sim.crash(&saved, 1_400_000);
     let welcomes: Vec<usize> = sim.clients.iter().map(|c| c.events.len()).collect();
     (0..20).for_each(|at| sim.reconnect(at, &profile));
     sim.run(0.2, &mut drive);

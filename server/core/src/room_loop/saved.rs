@@ -116,7 +116,7 @@ impl<G: Game> RoomLoop<G> {
             bots.into_iter().for_each(|bot| restored.room.leave_world(bot));
         }
         restored.room.restore_match();
-        for saved in seats {
+        for saved in &seats {
             let shard = saved.shard(sockets);
             restored.restore_seat(saved, shard, limits);
         }
@@ -125,8 +125,8 @@ impl<G: Game> RoomLoop<G> {
         restored
     }
 
-    fn restore_seat(&mut self, saved: SavedSeat, shard: usize, limits: &impl SeatLimits) {
-        let SavedSeat { session, account, occupant: _, assignment, address, joined_at } = saved;
+    fn restore_seat(&mut self, saved: &SavedSeat, shard: usize, limits: &impl SeatLimits) {
+        let SavedSeat { session, account, occupant: _, assignment, address, joined_at } = *saved;
         let room = self.info.id;
         let share = match assignment.role {
             Role::Play => AddressShare::Seat { room, max: self.policy.seats_per_address },

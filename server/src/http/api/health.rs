@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::{draining, uncached};
 use crate::app::App;
 use crate::problem::Problem;
-use crate::rooms::handle::RoomEntry;
+use crate::rooms::entry::RoomEntry;
 use crate::store::StoreHealth;
 
 /// Time without a tick after which a room counts as stuck, in microseconds.

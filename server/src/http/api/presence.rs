@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::rooms::handle::RoomEntry;
+use crate::rooms::entry::RoomEntry;
 
 /// Where a player is.
 #[derive(Debug, Serialize, ToSchema)]

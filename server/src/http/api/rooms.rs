@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::lobby::names::FitName;
 use crate::problem::{Problem, problem};
 use crate::requester::Requester;
-use crate::rooms::handle::RoomEntry;
+use crate::rooms::entry::RoomEntry;
 
 /// A room.
 #[derive(Debug, Serialize, ToSchema)]

@@ -139,7 +139,7 @@ impl<G: ChaosGame> Run<G> {
         self.look_at_taps();
         self.results.skip(&self.server);
         self.now = self.now.plus_ms(ms);
-        self.server = self.server.go_on(&self.setup, saved, self.now);
+        self.server = self.server.go_on(&self.setup, &saved, self.now);
         self.server.taps = Some(Vec::new());
         self.checks.links_are_lost();
         (self.strays, self.doomed, self.panics) = (Vec::new(), BTreeSet::new(), 0);

@@ -17,7 +17,7 @@ use super::super::{store_failed, uncached};
 use super::Staff;
 use crate::app::App;
 use crate::problem::{Problem, problem};
-use crate::rooms::handle::RoomEntry;
+use crate::rooms::entry::RoomEntry;
 use crate::store::now_us;
 
 /// Players that are listed at most.
