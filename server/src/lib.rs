@@ -348,16 +348,15 @@ fn open<G: Game>(
     (predecessor, rules): (Option<Predecessor<G>>, u64),
 ) -> anyhow::Result<Opened<G>> {
     let Continuity { clock, metrics, recordings, checkpoints, head } = continuity(&config, &predecessor, rules)?;
-    let lasting = head.lasting;
     metrics.watch(store_health.clone());
-    let pollers = (0..config.shards.unwrap_or_else(cores)).map(|_| Poller::new()).collect::<std::io::Result<Vec<_>>>();
-    let pollers = pollers.context("cannot poll sockets")?;
+    let pollers = make_pollers(&config).context("cannot poll sockets")?;
     // The bots are one more shard, without sockets.
     let bots = (config.bots > 0).then(|| Wakeup::new(|| {}));
     let wakeups = pollers.iter().map(Poller::wakeup).chain(&bots);
     let inboxes: Arc<[Inbox<ShardCommand>]> = wakeups.map(|wakeup| Inbox::new(Arc::clone(wakeup))).collect();
     let shards = Arc::new(Shards::new(pollers.iter().map(|poller| Inbox::new(Arc::clone(poller.wakeup())))));
-    let (sessions, account_tokens) = (Sessions::new(lasting.session_key), AccountTokens::new(lasting.account_key));
+    let (sessions, account_tokens) =
+        (Sessions::new(head.lasting.session_key), AccountTokens::new(head.lasting.account_key));
     let pool = Arc::new(Pool::new(clock.clone()));
     let rooms = pool
         .start(cores().max(2) * ROOM_THREADS_PER_CORE, &supervisor)
@@ -371,11 +370,11 @@ fn open<G: Game>(
         metrics: Arc::clone(&metrics),
         shards: inboxes,
         topics: Arc::new(Topics::new()),
-        results: ResultSink::outbox::<G>(store_health.outbox().clone(), lasting.result_ids),
+        results: ResultSink::outbox::<G>(store_health.outbox().clone(), head.lasting.result_ids),
         recording: recording_policy(&config, rules),
         recordings: recordings.sink(),
         checkpoints: checkpoints.sink(),
-        result_ids: lasting.result_ids,
+        result_ids: head.lasting.result_ids,
         grace_s: config.grace,
         room_life_s: config.room_life,
     };
@@ -433,6 +432,10 @@ fn continuity<G: Game>(config: &Config, from: &Option<Predecessor<G>>, rules: u6
     let checkpoints = checkpoints::start(config, head.clone(), Arc::clone(&metrics));
     let checkpoints = checkpoints.context("cannot keep checkpoints in --data; --checkpoint off does without")?;
     Ok(Continuity { clock, metrics, recordings, checkpoints, head })
+}
+
+fn make_pollers(config: &Config) -> std::io::Result<Vec<Poller>> {
+    (0..config.shards.unwrap_or_else(cores)).map(|_| Poller::new()).collect()
 }
 
 fn cores() -> usize {
