@@ -1,7 +1,7 @@
 //! The state that the threads and tasks of a server share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use broadside_shared::game::{Game, ModeSpec};
 use broadside_shared::protocol::room::ModeId;
@@ -75,6 +75,8 @@ pub struct App {
     pub supervisor: Supervisor,
     /// Open connections, HTTP and WebSocket.
     pub connections: AtomicUsize,
+    /// Whether no connection is accepted any more because the server ends.
+    pub accepts_none: AtomicBool,
     /// Shards that have closed all their connections because the server ends.
     pub shards_closed: AtomicUsize,
     /// Limit of open connections: as configured, or as the limit of open files allows.

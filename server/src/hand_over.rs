@@ -12,7 +12,7 @@
 //! ```
 //! A successor that is gone before it serves changes nothing for players but a pause: the server goes on from the state itself.
 //!
-//! Messages are length and bytes; the state is a whole [segment](crate::checkpoints::segment). Both ends give up after [`PATIENCE`].
+//! Messages are length and bytes; the state is a whole [segment](crate::checkpoints::segment). Both ends give up after a while.
 
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -29,8 +29,12 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-/// How long one end waits for the other.
+use crate::checkpoints::make_private;
+
+/// How long one end waits for a word of the other.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it waits while the other one closes, or opens, a database. An end that is gone is noticed at once.
+const LONG_PATIENCE: Duration = Duration::from_secs(60);
 /// Longest message, in bytes: the state of all rooms.
 const MESSAGE_MAX: usize = 1 << 30;
 /// Sockets in one hand-over: that of the server, and that of the plain-HTTP port.
@@ -76,7 +80,7 @@ impl Sockets {
 /// Where the server of a data folder listens for successors.
 #[must_use]
 pub fn socket_path(data: &Path) -> PathBuf {
-    data.join("hand-over.sock")
+    data.join("hand-over").join("socket")
 }
 
 /// The way to a successor that has said hello.
@@ -85,17 +89,16 @@ pub struct Successor {
     pub hello: Hello,
 }
 
-/// Listens for successors; the file is for the user of the server alone.
+/// Listens for successors, in a folder for the user of the server alone.
 ///
 /// # Errors
 /// The file cannot be made.
 pub fn listen(data: &Path) -> std::io::Result<UnixListener> {
     let path = socket_path(data);
-    // That of a server that was killed: the lock of the folder says that none runs.
+    make_private(path.parent().unwrap_or(data))?;
+    // That of a server that was killed: the lock of the data folder says that none runs.
     let _ = std::fs::remove_file(&path);
-    let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    Ok(listener)
+    UnixListener::bind(&path)
 }
 
 impl Successor {
@@ -132,6 +135,7 @@ impl Successor {
     /// # Errors
     /// It is gone, or does not serve in time.
     pub fn give(&self, state: &[u8]) -> std::io::Result<()> {
+        self.stream.set_read_timeout(Some(LONG_PATIENCE))?;
         send(&self.stream, state, &[])?;
         expect(&self.stream, b"serving")
     }
@@ -178,6 +182,7 @@ impl Inheritance {
     /// The server is gone.
     pub fn take(&self) -> std::io::Result<Vec<u8>> {
         send(&self.stream, b"ready", &[])?;
+        self.stream.set_read_timeout(Some(LONG_PATIENCE))?;
         receive(&self.stream)
     }
 

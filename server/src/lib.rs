@@ -79,9 +79,9 @@ pub mod vital;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use broadside_core::commands::ShardCommand;
@@ -128,7 +128,7 @@ use rooms::context::ServerContext;
 use rooms::pool::Pool;
 use rooms::results::ResultSink;
 use running::Threads;
-use store::StoreHealth;
+use store::{Kept, StoreHealth};
 use topics::Topics;
 use vital::Supervisor;
 
@@ -136,6 +136,10 @@ const _: () = assert!(config::CAPACITY_MAX + SPECTATORS_MAX <= SEATS_MAX);
 
 /// Threads that run rooms, per core: while one is busy with a long tick of a large room, the other runs the small ones.
 const ROOM_THREADS_PER_CORE: usize = 2;
+
+/// Longest time until a process that failed has given up the data folder, and how often to look.
+const GIVEN_UP_WITHIN: Duration = Duration::from_secs(30);
+const LOOKS_AGAIN: Duration = Duration::from_millis(50);
 
 /// Why a server does not start. Each is one line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -199,6 +203,8 @@ pub(crate) async fn start_with<G: Game>(
     let certificate = certificate::configured(&config).map_err(StartError::Certificate)?.map(Arc::new);
     let tls = certificate.clone().map(certificate::acceptor).transpose().map_err(StartError::Certificate)?;
     let rules = rules_hash::<G>();
+    // A successor that failed gives up the data folder only with its end.
+    let waits = if matches!(beginning, Beginning::GoOn(..)) { GIVEN_UP_WITHIN } else { Duration::ZERO };
     let Ready { sockets, predecessor, begun } = get_ready::<G>(&config, rules, beginning).await?;
     let bound = || StartError::Listen(anyhow::anyhow!("cannot use the listening socket"));
     let again = sockets.again().map_err(|_| bound())?;
@@ -209,7 +215,7 @@ pub(crate) async fn start_with<G: Game>(
     let address = listener.local_addr().map_err(|_| bound())?;
     let (ending, ending_seen) = watch::channel(false);
     let supervisor = Supervisor::new(ending_seen);
-    let (store, kept) = store::open(&config, &supervisor).await?;
+    let (store, kept) = open_store(&config, &supervisor, waits).await?;
     // Only now: no other server has the data folder.
     let predecessor = predecessor.or_else(|| recovery::find::<G>(&config, rules));
     let (operator, token_file) = operator_token(&config, address.port()).map_err(StartError::Operator)?;
@@ -255,6 +261,17 @@ pub(crate) async fn start_with<G: Game>(
         checkpoints,
         token_file,
     })
+}
+
+/// Opens the store; another process may hold the data folder for a while.
+async fn open_store(config: &Config, supervisor: &Supervisor, waits: Duration) -> Result<(Store, Kept), OpenError> {
+    let until = Instant::now() + waits;
+    loop {
+        match store::open(config, supervisor).await {
+            Err(OpenError::Locked(_)) if Instant::now() < until => tokio::time::sleep(LOOKS_AGAIN).await,
+            other => return other,
+        }
+    }
 }
 
 /// What is there before the data folder is opened.
@@ -400,6 +417,7 @@ fn open<G: Game>(
         ending: supervisor.ending(),
         supervisor,
         connections: AtomicUsize::new(0),
+        accepts_none: AtomicBool::new(false),
         shards_closed: AtomicUsize::new(0),
         connections_max,
     });

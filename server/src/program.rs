@@ -148,10 +148,11 @@ async fn serve<G: Game>(
         }
     };
     loop {
-        // In a task, so that a signal can end it while it waits for a file.
+        let goes_on = matches!(beginning, Beginning::GoOn(..));
+        // In a task, so that a signal can end it while it waits for a file; but not when only it knows of the players.
         let running = tokio::select! {
             running = tokio::spawn(start_with::<G>(config.clone(), game.clone(), beginning)) => running??,
-            (name, _) = signals.end() => {
+            (name, _) = signals.end(), if !goes_on => {
                 tracing::info!(signal = name, "ended during startup");
                 return Ok(0);
             }
@@ -179,8 +180,9 @@ async fn end<G: Game>(running: Running<G>, code: u8, signals: &mut Signals) -> a
             (name, _) = signals.end() => tracing::info!(signal = name, "draining ends: matches are cut short"),
         }
     }
+    let ended = async { if code == FAILED { running.end_for_restart().await } else { running.end().await } };
     tokio::select! {
-        () = running.end() => Ok(code),
+        () = ended => Ok(code),
         () = tokio::time::sleep(SHUTDOWN_MAX) => anyhow::bail!("could not shut down within {} s", SHUTDOWN_MAX.as_secs()),
         (name, number) = signals.end() => {
             tracing::warn!(signal = name, "ending immediately");

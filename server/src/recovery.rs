@@ -131,7 +131,17 @@ impl<G: Game> Predecessor<G> {
         let newest = lobby.context.topics.newest();
         let mut parked: BTreeMap<_, _> = sessions.into_iter().map(|saved| (saved.id, saved)).collect();
         let (count, mut seats) = (rooms.len(), 0);
-        for (entry, saved, world) in rooms {
+        // Rooms leave their state at different moments: who changed rooms in between has two seats, of which the later one counts.
+        let mut newest_seat = BTreeMap::new();
+        for seat in rooms.iter().flat_map(|(_, saved, _)| &saved.seats) {
+            let since = seat.since_us::<G>();
+            newest_seat
+                .entry(seat.session)
+                .and_modify(|newest: &mut u64| *newest = since.max(*newest))
+                .or_insert(since);
+        }
+        for (entry, mut saved, world) in rooms {
+            saved.leave_out(|seat| newest_seat.get(&seat.session).is_some_and(|newest| seat.since_us::<G>() < *newest));
             let info = entry.info();
             for seat in &saved.seats {
                 let mut session = parked.remove(&seat.session).unwrap_or_else(|| SavedSession {

@@ -199,6 +199,15 @@ impl<G: Game> Running<G> {
 
     /// Closes every connection with "going away", ends the rooms, and returns when all threads have ended and every result is queued.
     pub async fn end(self) {
+        self.end_and(true).await;
+    }
+
+    /// The same after a failure: the rooms are left to the server that is started next, which goes on from the checkpoints.
+    pub async fn end_for_restart(self) {
+        self.end_and(false).await;
+    }
+
+    async fn end_and(self, ends_rooms: bool) {
         self.close_all(CloseCode::GoingAway);
         let _ = self.served.await;
         let (app, threads, recordings, checkpoints) = (self.app, self.threads, self.recordings, self.checkpoints);
@@ -206,10 +215,14 @@ impl<G: Game> Running<G> {
         let wait = move || {
             join(threads.rooms);
             join(threads.shards);
-            app.rooms.end_rooms();
+            if ends_rooms || !app.lobby.context.checkpoints.is_open() {
+                app.rooms.end_rooms();
+                checkpoints.end();
+            } else {
+                checkpoints.leave();
+            }
             // The rooms have ended, so nothing more is recorded.
             recordings.end();
-            checkpoints.end();
         };
         let _ = tokio::task::spawn_blocking(wait).await;
         // The rooms have ended, so no result follows.
@@ -220,6 +233,9 @@ impl<G: Game> Running<G> {
     /// clients close meanwhile.
     pub async fn stand_still(self) -> StandingStill {
         self.lobby.sessions.keep_all();
+        // Whoever comes back does not come back here.
+        let _ = self.ending.send(true);
+        until(|| self.app.accepts_none.load(Ordering::Acquire)).await;
         self.close_all(CloseCode::Restarting);
         let (app, lobby) = (self.app, self.lobby);
         // Until then, clients may change something.
@@ -263,8 +279,13 @@ impl<G: Game> Running<G> {
 
 /// Waits until the shards have closed all connections, that many times in all.
 async fn shards_have_closed(app: &App, count: usize) {
-    let until = Instant::now() + CLOSED_WITHIN;
-    while app.shards_closed.load(Ordering::Acquire) < count && Instant::now() < until {
+    until(|| app.shards_closed.load(Ordering::Acquire) >= count).await;
+}
+
+/// Waits until something is so, at most [`CLOSED_WITHIN`].
+async fn until(is_so: impl Fn() -> bool) {
+    let latest = Instant::now() + CLOSED_WITHIN;
+    while !is_so() && Instant::now() < latest {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -272,11 +293,11 @@ async fn shards_have_closed(app: &App, count: usize) {
 /// Why a process cannot take over.
 fn refusal<G: Game>(hello: &hand_over::Hello, rules: u64) -> Option<String> {
     if hello.game != G::NAME {
-        return Some(format!("it plays `{}`, not `{}`", G::NAME, hello.game));
+        return Some(format!("this server plays `{}`, and the other one `{}`", G::NAME, hello.game));
     }
     (hello.rules != rules && !hello.may_migrate).then(|| {
         format!(
-            "it has other rules ({rules:016x}, not {:016x}), so its worlds cannot go on; --allow-migration begins them anew with everyone in \
+            "the rules of this server are others ({rules:016x}, not {:016x}), so its worlds cannot go on; --allow-migration begins them anew with everyone in \
              their seats",
             hello.rules
         )

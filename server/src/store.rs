@@ -1,5 +1,6 @@
 //! The store of a server: opened at start, with the outbox that carries results to it.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -39,6 +40,8 @@ pub(crate) struct Kept {
     check: tokio::task::JoinHandle<()>,
     journal: Option<JoinHandle<()>>,
     delivery: tokio::task::JoinHandle<()>,
+    /// Keeps other servers out of the data folder, unless the store does.
+    lock: Option<File>,
 }
 
 /// Opens the database and the outbox that the flags name, and starts to deliver.
@@ -46,6 +49,11 @@ pub(crate) struct Kept {
 /// # Errors
 /// See [`OpenError`].
 pub(crate) async fn open(config: &Config, supervisor: &Supervisor) -> Result<(Store, Kept), OpenError> {
+    let lock = match (config.data.path(), &config.database) {
+        // SQLite locks the folder itself.
+        (Some(data), Some(_)) => Some(broadside_store::lock(data)?),
+        (Some(_) | None, _) => None,
+    };
     let store = Store::open(&config.location()).await?;
     let (outbox, journal, delivery) = outbox::open(config.data.path())?;
     let journal = match journal {
@@ -68,7 +76,7 @@ pub(crate) async fn open(config: &Config, supervisor: &Supervisor) -> Result<(St
     let check = tokio::spawn(async move {
         tokio::join!(check(store.clone(), is_up), forget(store));
     });
-    Ok((opened.clone(), Kept { store: opened, health, check, journal, delivery }))
+    Ok((opened.clone(), Kept { store: opened, health, check, journal, delivery, lock }))
 }
 
 /// Asks the database again and again whether it answers.
@@ -154,6 +162,7 @@ impl Kept {
             );
         }
         self.store.close().await;
+        drop(self.lock);
     }
 }
 

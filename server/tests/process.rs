@@ -249,7 +249,7 @@ async fn a_signal_without_effect_is_logged_once() {
     let mut server = Server::start(Stdio::piped(), |_| {}).await;
     let mut log = Log::of(&mut server);
     let mut player = server.player("Ada").await;
-    for signal in [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM, Signal::SIGPIPE, Signal::SIGXFSZ] {
+    for signal in [Signal::SIGUSR1, Signal::SIGALRM, Signal::SIGPIPE, Signal::SIGXFSZ] {
         server.send(signal);
         log.until(&format!("further ones are not logged signal=\"{signal}\"")).await;
         server.send(signal);

@@ -124,7 +124,7 @@ impl<G: Game> Playback<G> {
             Replayed::Unreadable(tick) => self.end = Some(PlaybackEnd::Unreadable(tick)),
         }
         if self.end.is_some() {
-            self.last = self.replay.tick();
+            self.last = self.replay.tick().max(self.first);
             self.set_moment(self.moment);
         }
         self.is_seeking &= self.is_behind();

@@ -206,6 +206,8 @@ pub fn new_id(now_us: i64) -> [u8; 16] {
     id
 }
 
+pub use sqlite::lock;
+
 /// The database's file in a data folder.
 #[must_use]
 pub fn database_file(folder: &Path) -> PathBuf {

@@ -181,7 +181,10 @@ fn fault(error: sqlx::Error) -> StoreError {
 }
 
 /// Creates the folder if there is none, and keeps other servers out of it as long as the file is open.
-fn lock(folder: &Path) -> Result<File, OpenError> {
+///
+/// # Errors
+/// Another server has it, or it cannot be written.
+pub fn lock(folder: &Path) -> Result<File, OpenError> {
     let unwritable = |error: std::io::Error| OpenError::Unwritable {
         folder: folder.display().to_string(),
         reason: error.to_string(),

@@ -38,7 +38,8 @@ pub struct ShardCore<G: Game> {
     subscribers: BTreeMap<Topic, Vec<usize>>,
     outputs: VecDeque<Output<G>>,
     counters: Counters,
-    is_shutting_down: bool,
+    /// With what code connections are closed once the server ends.
+    shuts_down_with: Option<CloseCode>,
     /// A buffer to assemble frames in.
     frame: Vec<u8>,
     /// The latest time handed in.
@@ -58,7 +59,7 @@ impl<G: Game> ShardCore<G> {
             subscribers: BTreeMap::new(),
             outputs: VecDeque::new(),
             counters: Counters::default(),
-            is_shutting_down: false,
+            shuts_down_with: None,
             frame: Vec::new(),
             now: MonoTime(0),
         }
@@ -78,7 +79,7 @@ impl<G: Game> ShardCore<G> {
         lobby: &L,
     ) {
         self.insert(Connection::new(id, origin, handshake, now));
-        let refused_with = refused_with.or(self.is_shutting_down.then_some(CloseCode::GoingAway));
+        let refused_with = refused_with.or(self.shuts_down_with);
         if let Some(code) = refused_with {
             self.on(now, id.key, lobby, |connection, turn| connection.close(code, turn));
         }
@@ -98,8 +99,8 @@ impl<G: Game> ShardCore<G> {
         connection.move_to(self.index, key);
         let pending = connection.take_pending_resume();
         self.insert(*connection);
-        if self.is_shutting_down {
-            return self.on(now, key, lobby, |connection, turn| connection.close(CloseCode::GoingAway, turn));
+        if let Some(code) = self.shuts_down_with {
+            return self.on(now, key, lobby, |connection, turn| connection.close(code, turn));
         }
         if let Some(pending) = pending {
             self.resume(now, key, &pending, lobby);
@@ -209,7 +210,7 @@ impl<G: Game> ShardCore<G> {
             ShardCommand::RoomFailed(room) => self.fail_room(now, room, lobby),
             ShardCommand::RoomEnded(room) => self.end_room(now, room, lobby),
             ShardCommand::Shutdown(code) => {
-                self.is_shutting_down = true;
+                self.shuts_down_with = Some(code);
                 for key in 0..self.connections.len() {
                     self.on(now, key, lobby, |connection, turn| connection.close(code, turn));
                 }

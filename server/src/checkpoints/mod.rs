@@ -14,6 +14,7 @@ pub mod segment;
 mod writer;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
@@ -25,6 +26,7 @@ use broadside_shared::protocol::room::RoomCode;
 use broadside_shared::saved;
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::Metrics;
 use crate::result_ids::ResultIds;
 pub(crate) use writer::{Checkpoints, start};
 
@@ -100,6 +102,7 @@ struct Open {
     to: Sender<Message>,
     /// Bytes that wait for the disk.
     waiting: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for CheckpointSink {
@@ -135,9 +138,20 @@ impl CheckpointSink {
 
     fn send(&self, bytes: usize, message: impl FnOnce() -> Message) {
         let Some(open) = &self.0 else { return };
-        if open.waiting.load(Ordering::Relaxed) + bytes <= WAITING_MAX {
-            open.waiting.fetch_add(bytes, Ordering::Relaxed);
-            let _ = open.to.send(message());
+        if open.waiting.load(Ordering::Relaxed) + bytes > WAITING_MAX {
+            open.metrics.checkpoints_failed.inc();
+            return;
         }
+        open.waiting.fetch_add(bytes, Ordering::Relaxed);
+        let _ = open.to.send(message());
     }
+}
+
+/// Makes a folder for the user of the server alone: keys are in there, or pass through it.
+pub(crate) fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -14,7 +14,7 @@ use broadside_shared::ids::RoomId;
 use broadside_shared::recording::block;
 
 use super::segment::{self, Head, Kind, room_block};
-use super::{CheckpointSink, Message, Open};
+use super::{CheckpointSink, Message, Open, make_private};
 use crate::config::{Checkpoint, Config};
 use crate::metrics::Metrics;
 
@@ -69,7 +69,7 @@ pub(crate) fn start(config: &Config, head: Head, metrics: Arc<Metrics>) -> std::
     make_private(&folder)?;
     let (to, from) = mpsc::channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    let sink = CheckpointSink(Some(Open { to, waiting: Arc::clone(&waiting) }));
+    let sink = CheckpointSink(Some(Open { to, waiting: Arc::clone(&waiting), metrics: Arc::clone(&metrics) }));
     let number = segment::files(&folder).last_key_value().map_or(0, |(number, _)| number + 1);
     let writer = Writer {
         folder,
@@ -85,15 +85,6 @@ pub(crate) fn start(config: &Config, head: Head, metrics: Arc<Metrics>) -> std::
     };
     let thread = std::thread::Builder::new().name("checkpoints".to_owned()).spawn(move || writer.run(&from))?;
     Ok(Checkpoints { sink, thread: Some(thread) })
-}
-
-/// Keys are in there: for the user of the server alone.
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 struct Writer {
@@ -206,6 +197,10 @@ impl Writer {
         }
         self.metrics.checkpoint_bytes.inc_by(bytes.len() as u64);
         self.open = Some(OpenSegment { file, path: path.clone(), began: Instant::now(), bytes: bytes.len() });
+        if self.is_synced {
+            // Its name is to last before those of the others go.
+            File::open(&self.folder)?.sync_all()?;
+        }
         for (_, older) in segment::files(&self.folder).into_iter().filter(|(_, found)| *found != path) {
             fs::remove_file(older)?;
         }

@@ -207,7 +207,8 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
     }
 
     fn attach_restored(&self, token: &Token, connection: ConnectionId) -> bool {
-        self.sessions.attach_restored(token, connection)
+        let is_banned = self.sessions.account_of(token.session).is_some_and(|account| self.is_banned(account));
+        !is_banned && self.sessions.attach_restored(token, connection)
     }
 
     fn admit(&self, token: &AccountToken) -> AccountAdmission {
@@ -321,9 +322,12 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
 
     fn deliver(&self, to: SessionId, from: Option<SenderId>, message: EncodedMessage) {
         let (connection, seat) = self.sessions.whereabouts(to);
-        // A session that has neither has ended.
-        if let Some(shard) = connection.map(|id| id.shard).or(seat.map(|seat| seat.shard)) {
-            self.context.shards[shard].send([ShardCommand::Deliver(connection, to, Envelope { from, message })]);
+        match connection.map(|id| id.shard).or(seat.map(|seat| seat.shard)) {
+            Some(shard) => {
+                self.context.shards[shard].send([ShardCommand::Deliver(connection, to, Envelope { from, message })]);
+            }
+            // It has ended, or comes from another server and waits for a connection.
+            None => drop(self.sessions.park_message(to, from, &message)),
         }
     }
 

@@ -125,6 +125,8 @@ struct Shard<'a, G: Game> {
     counters: TrafficCounters,
     outbox_bytes: i64,
     ending_at: Option<Instant>,
+    /// The server stands still for a successor: another shutdown comes behind whatever waits for parked sessions.
+    awaits_last: bool,
 }
 
 /// Whether a connection goes on after a look at its socket.
@@ -170,6 +172,7 @@ impl<'a, G: Game> Shard<'a, G> {
             counters: TrafficCounters::default(),
             outbox_bytes: 0,
             ending_at: None,
+            awaits_last: false,
         }
     }
 
@@ -186,7 +189,8 @@ impl<'a, G: Game> Shard<'a, G> {
                 self.handle_commands();
             }
             self.fan_out();
-            if self.ending_at.is_some_and(|at| self.sockets.is_empty() || at <= Instant::now()) {
+            let is_done = self.sockets.is_empty() && !self.awaits_last;
+            if self.ending_at.is_some_and(|at| is_done || at <= Instant::now()) {
                 return self.export_counters();
             }
             let wait = match self.pending_reads[..] {
@@ -255,11 +259,15 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut commands = std::mem::take(&mut self.commands);
         self.app.lobby.context.shards[self.index].take(&mut commands);
         for command in commands.drain(..) {
-            let is_shutdown = matches!(command, ShardCommand::Shutdown(_));
+            let shutdown = match command {
+                ShardCommand::Shutdown(code) => Some(code),
+                _ => None,
+            };
             let now = self.now();
             self.core.handle_command(now, command, self.lobby);
             self.drain(now);
-            if is_shutdown {
+            if let Some(code) = shutdown {
+                self.awaits_last = code == CloseCode::Restarting && self.ending_at.is_none();
                 self.ending_at = Some(Instant::now() + DRAIN);
                 self.app.shards_closed.fetch_add(1, Ordering::Release);
             }

@@ -103,6 +103,7 @@ impl<G: Game> RoomHandle<G> {
         let mut runner = RoomRunner::new(room, Arc::clone(&mailbox), Arc::clone(&entry), context.clone());
         // The shards know of restored seats before anyone can ask for one.
         runner.hand_over();
+        runner.checkpoint(now);
         pool.add(Box::new(runner), now);
         RoomHandle { entry, _opener: spec.opener, mailbox, context: context.clone(), pool: Arc::clone(pool) }
     }

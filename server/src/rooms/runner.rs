@@ -126,7 +126,7 @@ impl<G: Game> RoomRunner<G> {
         .ok()
     }
 
-    fn checkpoint(&mut self, now: MonoTime) {
+    pub(super) fn checkpoint(&mut self, now: MonoTime) {
         if self.context.checkpoints.is_open() {
             self.checkpoint_at = now.plus_us(EVERY_US);
             self.context.checkpoints.room(self.entry.info.id, self.save());

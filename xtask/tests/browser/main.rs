@@ -15,6 +15,7 @@ mod path;
 mod people;
 mod puck;
 mod replay;
+mod restarts;
 mod server;
 mod setup;
 mod together;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -47,6 +48,11 @@ impl Server {
     /// Starts one with these flags on a free port.
     pub(crate) async fn start_with_flags(flags: &[&str]) -> Self {
         Self::start_with("http", 0, &setup::site(), flags).await
+    }
+
+    /// Starts one with these flags on `port`.
+    pub(crate) async fn start_on_with_flags(port: u16, flags: &[&str]) -> Self {
+        Self::start_with("http", port, &setup::site(), flags).await
     }
 
     /// Starts one that serves this folder, on a free port.
@@ -118,6 +124,12 @@ impl Server {
     /// Its host and port.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Waits until it has ended by itself, in good order.
+    pub(crate) async fn has_ended(mut self, deadline: Duration) {
+        let ended = tokio::time::timeout(deadline, self.child.wait()).await.expect("it ends");
+        assert!(ended.expect("it is ours").success());
     }
 
     /// Ends it with no chance to say goodbye. Gives the port that it had.

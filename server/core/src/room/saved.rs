@@ -86,7 +86,7 @@ impl<G: Game> Room<G> {
         self.game.join(player, self.tick.after(1), &mut self.events);
     }
 
-    /// A bot that was in the saved world leaves it: bots come back as new players.
+    /// A player who was in the saved world, and has no seat, leaves it.
     pub fn leave_world(&mut self, player: PlayerId) {
         self.game.leave(player, self.tick.after(1), &mut self.events);
     }

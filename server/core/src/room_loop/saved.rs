@@ -11,7 +11,7 @@ use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::room::Role;
 use broadside_shared::saved;
-use broadside_shared::time::MonoTime;
+use broadside_shared::time::{MonoTime, tick_us};
 use serde::{Deserialize, Serialize};
 
 use super::results::RunningMatch;
@@ -31,8 +31,8 @@ pub struct SavedRoom {
     host: Option<PlayerId>,
     /// In order of player, without the server's own bots.
     pub seats: Vec<SavedSeat>,
-    /// Those, which are to leave the world.
-    bots: Vec<PlayerId>,
+    /// Players in the world who are to leave it, such as those bots.
+    gone: Vec<PlayerId>,
 }
 
 /// A seat as it was.
@@ -47,10 +47,27 @@ pub struct SavedSeat {
     joined_at: u32,
 }
 
+impl SavedRoom {
+    /// Leaves out the seats that `is_left` is true for: their players are elsewhere by now.
+    pub fn leave_out(&mut self, is_left: impl Fn(&SavedSeat) -> bool) {
+        for seat in self.seats.extract_if(.., |seat| is_left(seat)) {
+            if seat.assignment.role == Role::Play {
+                self.gone.push(seat.assignment.player);
+            }
+        }
+    }
+}
+
 impl SavedSeat {
     /// The shard that gets the seat, of this many.
     fn shard(&self, shards: usize) -> usize {
         (self.session % shards.max(1) as u64) as usize
+    }
+
+    /// When it was given, in microseconds of the server's clock.
+    #[must_use]
+    pub fn since_us<G: Game>(&self) -> u64 {
+        self.assignment.tick_zero.plus_us(tick_us(G::TICK_HZ, self.assignment.since.0)).0
     }
 
     /// Where the session has its seat once the room is restored.
@@ -82,7 +99,7 @@ impl<G: Game> RoomLoop<G> {
             running: self.running.clone(),
             host: self.seats.host,
             seats: self.seats.iter().filter_map(seat).collect(),
-            bots: bots.map(|seat| seat.assignment.player).collect(),
+            gone: bots.map(|seat| seat.assignment.player).collect(),
         };
         saved::save(&(room, self.room.game()))
     }
@@ -99,7 +116,7 @@ impl<G: Game> RoomLoop<G> {
         (saved, world): (SavedRoom, Option<G>),
         limits: &impl SeatLimits,
     ) -> Self {
-        let SavedRoom { tick_zero, time, ends_at, running, host, seats, bots } = saved;
+        let SavedRoom { tick_zero, time, ends_at, running, host, seats, gone } = saved;
         let mut restored = RoomLoop::new(info, Policy { ends_at, ..policy }, game, shards, tick_zero);
         let is_new = world.is_none();
         restored.room.restore(time, world);
@@ -113,7 +130,7 @@ impl<G: Game> RoomLoop<G> {
             }
         }
         if !is_new {
-            bots.into_iter().for_each(|bot| restored.room.leave_world(bot));
+            gone.into_iter().for_each(|player| restored.room.leave_world(player));
         }
         restored.room.restore_match();
         for saved in &seats {
