@@ -44,6 +44,15 @@ impl GameInfo {
     }
 }
 
+/// How far a server is on its way to stand still for a successor.
+#[derive(Debug, Default)]
+pub struct StandingStill {
+    /// Whether no connection is accepted any more.
+    pub accepts_none: AtomicBool,
+    /// How often shards have closed all their connections, in all.
+    pub shards_closed: AtomicUsize,
+}
+
 /// The state that the threads and tasks of a server share.
 pub struct App {
     pub game: GameInfo,
@@ -75,10 +84,8 @@ pub struct App {
     pub supervisor: Supervisor,
     /// Open connections, HTTP and WebSocket.
     pub connections: AtomicUsize,
-    /// Whether no connection is accepted any more because the server ends.
-    pub accepts_none: AtomicBool,
-    /// Shards that have closed all their connections because the server ends.
-    pub shards_closed: AtomicUsize,
+    /// How far the server is on its way to stand still.
+    pub standing_still: StandingStill,
     /// Limit of open connections: as configured, or as the limit of open files allows.
     pub connections_max: usize,
 }

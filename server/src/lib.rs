@@ -79,7 +79,7 @@ pub mod vital;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -100,7 +100,7 @@ pub use program::run;
 pub use running::Running;
 
 use accounts::Accounts;
-use app::{App, GameInfo, ended};
+use app::{App, GameInfo, StandingStill, ended};
 use awake::Awake;
 use checkpoints::segment::Head;
 use checkpoints::{Checkpoints, Lasting};
@@ -417,8 +417,7 @@ fn open<G: Game>(
         ending: supervisor.ending(),
         supervisor,
         connections: AtomicUsize::new(0),
-        accepts_none: AtomicBool::new(false),
-        shards_closed: AtomicUsize::new(0),
+        standing_still: StandingStill::default(),
         connections_max,
     });
     predecessor.into_iter().for_each(|found| found.restore(&lobby, pollers.len()));

@@ -82,7 +82,7 @@ impl Successors {
 }
 
 /// A server that stands still: its state is what another one goes on from.
-pub struct StandingStill {
+pub struct Still {
     pub sockets: Sockets,
     /// A whole segment.
     pub state: Vec<u8>,
@@ -90,7 +90,7 @@ pub struct StandingStill {
     served: tokio::task::JoinHandle<()>,
 }
 
-impl StandingStill {
+impl Still {
     /// Waits until every client has seen its connection close.
     pub async fn end(self) {
         let _ = self.served.await;
@@ -231,11 +231,11 @@ impl<G: Game> Running<G> {
 
     /// Closes every connection with "restarting", lets the rooms stand still as they are, and gives up the data folder. The sockets of
     /// clients close meanwhile.
-    pub async fn stand_still(self) -> StandingStill {
+    pub async fn stand_still(self) -> Still {
         self.lobby.sessions.keep_all();
         // Whoever comes back does not come back here.
         let _ = self.ending.send(true);
-        until(|| self.app.accepts_none.load(Ordering::Acquire)).await;
+        until(|| self.app.standing_still.accepts_none.load(Ordering::Acquire)).await;
         self.close_all(CloseCode::Restarting);
         let (app, lobby) = (self.app, self.lobby);
         // Until then, clients may change something.
@@ -266,7 +266,7 @@ impl<G: Game> Running<G> {
         let state = tokio::task::spawn_blocking(save).await.unwrap_or_default();
         // What rooms left while they were saved is on its way.
         self.kept.end().await;
-        StandingStill { sockets: self.sockets, state, shards: self.threads.shards, served: self.served }
+        Still { sockets: self.sockets, state, shards: self.threads.shards, served: self.served }
     }
 
     fn close_all(&self, code: CloseCode) {
@@ -279,7 +279,7 @@ impl<G: Game> Running<G> {
 
 /// Waits until the shards have closed all connections, that many times in all.
 async fn shards_have_closed(app: &App, count: usize) {
-    until(|| app.shards_closed.load(Ordering::Acquire) >= count).await;
+    until(|| app.standing_still.shards_closed.load(Ordering::Acquire) >= count).await;
 }
 
 /// Waits until something is so, at most [`CLOSED_WITHIN`].

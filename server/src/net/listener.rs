@@ -83,7 +83,7 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, route
         });
     }
     drop(port);
-    app.accepts_none.store(true, Ordering::Release);
+    app.standing_still.accepts_none.store(true, Ordering::Release);
     let closed = async {
         while app.connections.load(Ordering::Acquire) > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -269,7 +269,7 @@ impl<'a, G: Game> Shard<'a, G> {
             if let Some(code) = shutdown {
                 self.awaits_last = code == CloseCode::Restarting && self.ending_at.is_none();
                 self.ending_at = Some(Instant::now() + DRAIN);
-                self.app.shards_closed.fetch_add(1, Ordering::Release);
+                self.app.standing_still.shards_closed.fetch_add(1, Ordering::Release);
             }
         }
         self.commands = commands;
