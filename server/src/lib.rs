@@ -205,7 +205,7 @@ pub(crate) async fn start_with<G: Game>(
     let rules = rules_hash::<G>();
     // A successor that failed gives up the data folder only with its end.
     let waits = if matches!(beginning, Beginning::GoOn(..)) { GIVEN_UP_WITHIN } else { Duration::ZERO };
-    let Ready { sockets, predecessor, begun } = get_ready::<G>(&config, rules, beginning).await?;
+    let Ready { sockets, predecessor, waiting } = get_ready::<G>(&config, rules, beginning).await?;
     let bound = || StartError::Listen(anyhow::anyhow!("cannot use the listening socket"));
     let again = sockets.again().map_err(|_| bound())?;
     let listen = |socket: std::net::TcpListener| {
@@ -242,7 +242,7 @@ pub(crate) async fn start_with<G: Game>(
         tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
         app.supervisor.spawn("certificate", certificate::watch(Arc::clone(certificate), app.ending.clone()));
     }
-    begun.say().map_err(|error| StartError::System(error.into()))?;
+    waiting.map_or(Ok(()), |waiting| waiting.serves()).map_err(|error| StartError::System(error.into()))?;
     Ok(Running {
         address,
         redirect,
@@ -279,22 +279,8 @@ struct Ready<G: Game> {
     sockets: Sockets,
     /// The server whose state was handed over.
     predecessor: Option<Predecessor<G>>,
-    begun: Begun,
-}
-
-/// Whom to tell once the server serves.
-enum Begun {
-    Nobody,
-    Predecessor(hand_over::Inheritance),
-}
-
-impl Begun {
-    fn say(self) -> std::io::Result<()> {
-        match self {
-            Begun::Nobody => Ok(()),
-            Begun::Predecessor(inheritance) => inheritance.serves(),
-        }
-    }
+    /// The process that waits to hear that this one serves.
+    waiting: Option<hand_over::Inheritance>,
 }
 
 async fn get_ready<G: Game>(config: &Config, rules: u64, beginning: Beginning) -> Result<Ready<G>, StartError> {
@@ -309,7 +295,7 @@ async fn get_ready<G: Game>(config: &Config, rules: u64, beginning: Beginning) -
                 Some(port) => Some(bind(config.host, port, "--redirect-http").await.map_err(StartError::Listen)?),
                 None => None,
             };
-            Ok(Ready { sockets: Sockets { main, redirect }, predecessor: None, begun: Begun::Nobody })
+            Ok(Ready { sockets: Sockets { main, redirect }, predecessor: None, waiting: None })
         }
         Beginning::TakeOver(inheritance) => {
             let taken = tokio::task::spawn_blocking(move || inheritance.take().map(|state| (state, inheritance)));
@@ -317,11 +303,9 @@ async fn get_ready<G: Game>(config: &Config, rules: u64, beginning: Beginning) -
             let (state, inheritance) = taken.await.map_err(|error| StartError::System(error.into()))?.map_err(gone)?;
             let sockets = inheritance.sockets.again().map_err(gone)?;
             let predecessor = read(state, inheritance.may_migrate)?;
-            Ok(Ready { sockets, predecessor, begun: Begun::Predecessor(inheritance) })
+            Ok(Ready { sockets, predecessor, waiting: Some(inheritance) })
         }
-        Beginning::GoOn(sockets, state) => {
-            Ok(Ready { sockets, predecessor: read(state, false)?, begun: Begun::Nobody })
-        }
+        Beginning::GoOn(sockets, state) => Ok(Ready { sockets, predecessor: read(state, false)?, waiting: None }),
     }
 }
 

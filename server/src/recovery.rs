@@ -16,7 +16,7 @@ use crate::checkpoints::segment::{self, Segment};
 use crate::checkpoints::{Lasting, SavedEntry, read_room};
 use crate::config::Config;
 use crate::lobby::ServerLobby;
-use crate::lobby::sessions::SavedSession;
+use crate::lobby::sessions::{RestoredWith, SavedSession};
 use crate::topics::SavedTopics;
 
 /// After a boot the clocks of two servers cannot be compared: this many microseconds are certain to have passed for every client.
@@ -153,9 +153,9 @@ impl<G: Game> Predecessor<G> {
                     parked: ParkedSession::default(),
                 });
                 if session.is_connected {
-                    session.parked.subscriptions.mark_all_received(|_| newest);
+                    session.parked.subscriptions.mark_all_received(newest);
                 }
-                lobby.sessions.restore(session, Ok(seat.location(&info, sockets)));
+                lobby.sessions.restore(session, RestoredWith::Seat(seat.location(&info, sockets)));
                 seats += 1;
             }
             lobby.directory.restore(entry, (saved, world), sockets);
@@ -163,7 +163,7 @@ impl<G: Game> Predecessor<G> {
         // After a crash nobody knows whether those without a seat are still there. Bots come back as others.
         let until = lobby.context.clock.now().plus_us(u64::from(lobby.context.grace_s) * 1_000_000);
         let waiting = parked.into_values().filter(|session| !session.is_connected && session.name.is_some());
-        waiting.for_each(|session| lobby.sessions.restore(session, Err(until)));
+        waiting.for_each(|session| lobby.sessions.restore(session, RestoredWith::Nothing(until)));
         tracing::info!(rooms = count, seats, "rooms and seats are back");
     }
 }

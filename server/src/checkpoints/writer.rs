@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -106,7 +106,6 @@ struct Writer {
 
 struct OpenSegment {
     file: File,
-    path: PathBuf,
     began: Instant,
     bytes: usize,
 }
@@ -114,21 +113,17 @@ struct OpenSegment {
 impl Writer {
     fn run(mut self, from: &Receiver<Message>) {
         let mut bytes = Vec::new();
-        loop {
-            match from.recv_timeout(WRITES_EVERY) {
-                Ok(Message::Stop) => return self.remove_all(),
-                Ok(Message::Leave) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(message) => self.take(message, &mut bytes),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
+        while let Ok(first) = from.recv() {
             let until = Instant::now() + WRITES_EVERY;
-            while let Some(wait) = until.checked_duration_since(Instant::now()) {
-                match from.recv_timeout(wait) {
-                    Ok(Message::Stop) => return self.remove_all(),
-                    Ok(Message::Leave) | Err(RecvTimeoutError::Disconnected) => return,
-                    Ok(message) => self.take(message, &mut bytes),
-                    Err(RecvTimeoutError::Timeout) => break,
+            let mut next = Some(first);
+            while let Some(message) = next {
+                match message {
+                    Message::Stop => return self.remove_all(),
+                    Message::Leave => return,
+                    Message::Room(..) | Message::Gone(_) | Message::Lobby(_) => self.take(message, &mut bytes),
                 }
+                let left = until.checked_duration_since(Instant::now());
+                next = left.and_then(|left| from.recv_timeout(left).ok());
             }
             if let Err(error) = self.write(&bytes) {
                 self.fail(&error);
@@ -196,7 +191,7 @@ impl Writer {
             return Err(error);
         }
         self.metrics.checkpoint_bytes.inc_by(bytes.len() as u64);
-        self.open = Some(OpenSegment { file, path: path.clone(), began: Instant::now(), bytes: bytes.len() });
+        self.open = Some(OpenSegment { file, began: Instant::now(), bytes: bytes.len() });
         if self.is_synced {
             // Its name is to last before those of the others go.
             File::open(&self.folder)?.sync_all()?;
@@ -217,9 +212,7 @@ impl Writer {
             tracing::warn!(folder = %self.folder.display(), %error, "cannot write checkpoints; play goes on, and a crash loses what came since");
         }
         self.resting_until = Some(Instant::now() + TRIED_AGAIN);
-        if let Some(open) = self.open.take() {
-            tracing::debug!(file = %open.path.display(), "a checkpoint was given up");
-        }
+        self.open = None;
     }
 
     /// The server ended in order: there is nothing to go on from.

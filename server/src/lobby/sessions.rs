@@ -48,6 +48,15 @@ pub struct SavedSession {
     pub parked: ParkedSession,
 }
 
+/// What a restored session has until its client comes back.
+#[derive(Debug, Clone, Copy)]
+pub enum RestoredWith {
+    /// The seat that its room has for it.
+    Seat(SeatLocation),
+    /// Nothing, until this time.
+    Nothing(MonoTime),
+}
+
 /// A session as of now.
 #[derive(Debug, Clone)]
 pub struct SessionState {
@@ -106,10 +115,13 @@ impl Sessions {
         kept.map(|entry| saved(*entry.key(), entry.value())).collect()
     }
 
-    /// Gives back a session with the seat that its room has for it, or one that waits for a connection until this time.
-    pub fn restore(&self, saved: SavedSession, rest: Result<SeatLocation, MonoTime>) {
+    /// Gives back a session, which has no connection yet.
+    pub fn restore(&self, saved: SavedSession, with: RestoredWith) {
         let SavedSession { id, name, account, parked, is_connected: _ } = saved;
-        let (seat, waits_until) = (rest.ok(), rest.err());
+        let (seat, waits_until) = match with {
+            RestoredWith::Seat(seat) => (Some(seat), None),
+            RestoredWith::Nothing(until) => (None, Some(until)),
+        };
         self.by_id.insert(id, Session { name: None, account: None, connection: None, seat, parked, waits_until });
         account.into_iter().for_each(|account| self.set_account(id, account));
         // As it was given: it passed the rules then.
@@ -157,7 +169,11 @@ impl Sessions {
     /// The seat that a token resumes, if the token is valid and its session still has a seat.
     #[must_use]
     pub fn seat_of(&self, token: &Token) -> Option<SeatLocation> {
-        self.by_id.get(&token.session).filter(|_| self.is_valid(token)).and_then(|session| session.seat)
+        // Before the look-up, so that the time it takes does not tell which sessions there are.
+        if !self.is_valid(token) {
+            return None;
+        }
+        self.by_id.get(&token.session).and_then(|session| session.seat)
     }
 
     fn is_valid(&self, token: &Token) -> bool {
