@@ -207,6 +207,11 @@ impl<'a, G: Game> Shard<'a, G> {
             if still_us > 0 {
                 self.handle_pause(still_us);
             }
+            // What was sent here before these bytes were written comes first: a message from someone muted, then the end of the mute.
+            // The arrivals wait, so that no key of an event is given to another socket.
+            if self.poller.wakeup.is_notified() {
+                self.handle_commands();
+            }
             self.read(&events);
             if read_from >= sweep_at {
                 // A client does not count as silent while the epoll had no space, or no time, to report it.
