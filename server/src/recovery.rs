@@ -152,19 +152,26 @@ impl<G: Game> Predecessor<G> {
                     is_connected: true,
                     parked: ParkedSession::default(),
                 });
-                if session.is_connected {
-                    session.parked.subscriptions.mark_all_received(newest);
-                }
+                mark_received(&mut session, newest);
                 lobby.sessions.restore(session, RestoredWith::Seat(seat.location(&info, sockets)));
                 seats += 1;
             }
             lobby.directory.restore(entry, (saved, world), sockets);
         }
-        // After a crash nobody knows whether those without a seat are still there. Bots come back as others.
+        // Without a seat: in the lobby or in a join queue. Bots come back as others.
         let until = lobby.context.clock.now().plus_us(u64::from(lobby.context.grace_s) * 1_000_000);
-        let waiting = parked.into_values().filter(|session| !session.is_connected && session.name.is_some());
-        waiting.for_each(|session| lobby.sessions.restore(session, RestoredWith::Nothing(until)));
+        for mut session in parked.into_values() {
+            mark_received(&mut session, newest);
+            lobby.sessions.restore(session, RestoredWith::Nothing(until));
+        }
         tracing::info!(rooms = count, seats, "rooms and seats are back");
+    }
+}
+
+/// A session that had a connection has received what was published until `newest`, as far as anyone knows.
+fn mark_received(session: &mut SavedSession, newest: u64) {
+    if session.is_connected {
+        session.parked.subscriptions.mark_all_received(newest);
     }
 }
 

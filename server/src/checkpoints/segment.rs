@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::Lasting;
 
 /// The first bytes of a segment; the last of them is the version of the format.
-const MAGIC: [u8; 8] = *b"BSCHECK\x01";
+const MAGIC: [u8; 8] = *b"BSCHECK\x02";
 const EXTENSION: &str = "bsc";
 
 /// What a block holds.

@@ -100,10 +100,9 @@ impl Sessions {
         }
     }
 
-    /// The sessions that have a seat; all of them after [`Sessions::keep_all`].
+    /// The sessions that have a seat or a name: others have nothing to lose.
     #[must_use]
     pub fn save(&self) -> Vec<SavedSession> {
-        let keeps_all = self.keeps_all.load(Ordering::Relaxed);
         let saved = |id, found: &Session| SavedSession {
             id,
             name: found.name.clone(),
@@ -111,7 +110,7 @@ impl Sessions {
             is_connected: found.connection.is_some(),
             parked: found.parked.clone(),
         };
-        let kept = self.by_id.iter().filter(|entry| keeps_all || entry.seat.is_some());
+        let kept = self.by_id.iter().filter(|entry| entry.seat.is_some() || entry.name.is_some());
         kept.map(|entry| saved(*entry.key(), entry.value())).collect()
     }
 

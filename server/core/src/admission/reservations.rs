@@ -42,6 +42,11 @@ impl<H> Reservations<H> {
         self.kept.iter_mut().for_each(|(_, until, _)| *until = until.plus_us(us));
     }
 
+    /// Numbers and times, to keep them in another server.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, MonoTime)> {
+        self.kept.iter().map(|(number, until, _)| (*number, *until))
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.kept.len()

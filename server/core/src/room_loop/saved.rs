@@ -2,7 +2,7 @@
 //!
 //! The clock of a server goes on where that of its predecessor stood, so the room's tick zero stays what it was, and the ticks that passed
 //! meanwhile are left out, as those of a room that slept. No client has a tick that is still to come, so none takes a new world for one
-//! that it has. Whoever waited for a seat, and reservations, are not saved: their clients ask again.
+//! that it has. Whoever waited for a seat asks again and gets the place that was kept.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::results::RunningMatch;
 use super::seats::Seat;
 use super::{Activity, Policy, RoomLoop};
-use crate::commands::{AccountId, ConnectionId, RoomInfo, SeatAssignment, SeatLocation, SessionId, ShardCommand};
+use crate::commands::{AccountId, ConnectionId, Hold, RoomInfo, SeatAssignment, SeatLocation, SessionId, ShardCommand};
 use crate::lobby::{AddressShare, SeatLimits};
 use crate::room::{SavedOccupant, SavedTime};
 
@@ -33,6 +33,10 @@ pub struct SavedRoom {
     pub seats: Vec<SavedSeat>,
     /// Players in the world who are to leave it, such as those bots.
     gone: Vec<PlayerId>,
+    /// Who waits for a seat, the next one first.
+    queue: Vec<SessionId>,
+    /// Numbers of reservations, and until when they hold.
+    reservations: Vec<(u64, MonoTime)>,
 }
 
 /// A seat as it was.
@@ -100,6 +104,8 @@ impl<G: Game> RoomLoop<G> {
             host: self.seats.host,
             seats: self.seats.iter().filter_map(seat).collect(),
             gone: bots.map(|seat| seat.assignment.player).collect(),
+            queue: self.queue.places(|request| request.address.is_some()),
+            reservations: self.reservations.iter().collect(),
         };
         saved::save(&(room, self.room.game()))
     }
@@ -116,7 +122,7 @@ impl<G: Game> RoomLoop<G> {
         (saved, world): (SavedRoom, Option<G>),
         limits: &impl SeatLimits,
     ) -> Self {
-        let SavedRoom { tick_zero, time, ends_at, running, host, seats, gone } = saved;
+        let SavedRoom { tick_zero, time, ends_at, running, host, seats, gone, queue, reservations } = saved;
         let mut restored = RoomLoop::new(info, Policy { ends_at, ..policy }, game, shards, tick_zero);
         let is_new = world.is_none();
         restored.room.restore(time, world);
@@ -137,6 +143,12 @@ impl<G: Game> RoomLoop<G> {
             let shard = saved.shard(sockets);
             restored.restore_seat(saved, shard, limits);
         }
+        restored.queue.keep_places(queue);
+        for (number, until) in reservations {
+            restored.reservations.keep(number, until, Hold::default());
+        }
+        // Nobody could be seated since.
+        restored.reservations.prolong(now.us_since(restored.room.due_at(time.tick)));
         restored.seats.host = host.filter(|host| restored.seats.get(*host).is_some());
         restored.end_match_if_empty();
         restored

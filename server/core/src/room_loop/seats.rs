@@ -151,7 +151,7 @@ impl<G: Game> RoomLoop<G> {
                     Ok(hold) => request.queue_hold = hold.unwrap_or_default(),
                     Err(over) => return self.refuse_address(&request, over, limits),
                 }
-                if let Err(request) = self.queue.push(request) {
+                if let Err(request) = self.queue.push(request.session, request) {
                     self.refuse(request.connection, CloseCode::RoomFull);
                 }
             }
@@ -269,7 +269,7 @@ impl<G: Game> RoomLoop<G> {
                 self.seat(player, request);
             }
             // There is no free seat after all, despite the reservation: the next tick tries again.
-            Err(_) => self.queue.push_front(request),
+            Err(_) => self.queue.push_front(request.session, request),
         }
     }
 
