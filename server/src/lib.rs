@@ -24,6 +24,7 @@
 //! | [`bots`] | the server's own bots |
 //! | [`http`] | assets, API, health, metrics |
 //! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the sockets |
+//! | `systemd` | what a service manager wants to hear |
 //! | [`hand_over`] | sockets and state from one process to the next |
 //! | [`running`] | a server that is listening, and its end |
 //! | [`program`] | the server as a program: flags, the game's configuration, log, signals |
@@ -74,6 +75,7 @@ pub mod secret;
 pub(crate) mod security_headers;
 pub mod signals;
 pub mod store;
+pub(crate) mod systemd;
 pub mod topics;
 pub mod vital;
 
@@ -227,6 +229,7 @@ pub(crate) async fn start_with<G: Game>(
     app.supervisor.spawn("sweep", sweep(Arc::clone(&app), Arc::clone(&lobby)));
     app.supervisor.spawn("reports", moderation::keep_reports(Arc::clone(&app)));
     app.supervisor.spawn("mutes", moderation::keep_mutes(Arc::clone(&app)));
+    app.supervisor.spawn("watchdog", systemd::feed_watchdog(Arc::clone(&app)));
     let websocket = axum::routing::any(net::upgrade::upgrade::<G>).layer(axum::Extension(shards));
     let router = http::router(Arc::clone(&app), SchemaFile::new::<G>(&app.config), websocket);
     let secure = tls.is_some();
@@ -290,9 +293,13 @@ async fn get_ready<G: Game>(config: &Config, rules: u64, beginning: Beginning) -
     };
     match beginning {
         Beginning::Fresh => {
-            let main = bind(config.host, config.port, "--port").await.map_err(StartError::Listen)?;
+            let passed = systemd::sockets().context("cannot use the sockets of the service manager");
+            let (main, in_the_clear) = passed.map_err(StartError::Listen)?;
+            let main = listener(main, config.host, config.port, "--port").await.map_err(StartError::Listen)?;
             let redirect = match config.redirect_http {
-                Some(port) => Some(bind(config.host, port, "--redirect-http").await.map_err(StartError::Listen)?),
+                Some(port) => Some(
+                    listener(in_the_clear, config.host, port, "--redirect-http").await.map_err(StartError::Listen)?,
+                ),
                 None => None,
             };
             Ok(Ready { sockets: Sockets { main, redirect }, predecessor: None, waiting: None })
@@ -513,8 +520,17 @@ fn accounts(config: &Config, store: Store, context: ServerContext) -> anyhow::Re
     Ok(accounts)
 }
 
-/// Listens on a port; `flag` is the option that sets it, for the error message.
-async fn bind(host: IpAddr, port: u16, flag: &str) -> anyhow::Result<std::net::TcpListener> {
+/// The socket that the service manager opened for this process, or else a new one; `flag` is the option that sets its port, for the error
+/// message.
+async fn listener(
+    passed: Option<std::net::TcpListener>,
+    host: IpAddr,
+    port: u16,
+    flag: &str,
+) -> anyhow::Result<std::net::TcpListener> {
+    if let Some(passed) = passed {
+        return Ok(passed);
+    }
     let address = SocketAddr::new(host, port);
     let listener = TcpListener::bind(address)
         .await

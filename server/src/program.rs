@@ -19,7 +19,12 @@ use crate::config::{Config, game as game_config};
 use crate::hand_over::{self, Hello, Successor};
 use crate::log::{self, Filter};
 use crate::signals::{self, SignalAction, Signals};
-use crate::{Beginning, Running, StartError, files, start_with};
+use crate::{Beginning, Running, StartError, files, start_with, systemd};
+
+/// Threads wait for each other in musl's own allocator.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Exit status of a server that cannot start or cannot continue.
 const FAILED: u8 = 1;
@@ -161,6 +166,7 @@ async fn serve<G: Game>(
         let mut stdout = std::io::stdout();
         let _ = writeln!(stdout, "listening on {}://{}", running.scheme(), running.address);
         let _ = stdout.flush();
+        systemd::serves();
         match until_the_end(&running, &mut signals, program.as_deref()).await {
             End::Status(code) => return end(running, code, &mut signals).await,
             End::Successor(successor) => match give(running, successor).await {
@@ -173,6 +179,7 @@ async fn serve<G: Game>(
 
 /// Lets matches end, if the flags say so, and ends the server.
 async fn end<G: Game>(running: Running<G>, code: u8, signals: &mut Signals) -> anyhow::Result<u8> {
+    systemd::ends();
     if code == 0 && running.app().config.drain_wait > 0 {
         tokio::select! {
             () = running.drain() => {}
@@ -224,7 +231,7 @@ fn start_successor(program: Option<&Path>) {
     };
     let words = std::env::args_os().skip(1).filter(|word| word != "--take-over");
     let mut command = tokio::process::Command::new(program);
-    match command.args(words).arg("--take-over").spawn() {
+    match command.args(words).arg("--take-over").env_remove(systemd::STARTED_PROCESS).spawn() {
         Ok(mut child) => {
             tracing::info!(program = %program.display(), process = child.id(), "starting a successor");
             tokio::spawn(async move {

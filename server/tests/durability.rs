@@ -19,9 +19,10 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
 use broadside_store::testing::{Stop, TestPostgres};
+use nix::sys::signal::Signal;
 use sqlx::{PgPool, Row, SqlitePool};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixDatagram};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
@@ -153,9 +154,12 @@ async fn metric(address: &str, name: &str) -> f64 {
     line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} is a metric: {page}"))
 }
 
+fn signal(process: u32, signal: Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(process.cast_signed()), signal).expect("it runs");
+}
+
 async fn terminate(mut child: Child) {
-    let id = child.id().expect("it runs").cast_signed();
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGTERM).expect("it runs");
+    signal(child.id().expect("it runs"), Signal::SIGTERM);
     let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.expect("it ends");
     assert!(ended.expect("it is ours").success());
 }
@@ -206,18 +210,27 @@ fn target(listens: &str) -> Target {
     Target::parse(&format!("ws://{listens}/ws")).expect("a fine address")
 }
 
+/// A client that asks for a seat.
+async fn asking(listens: &str, index: u64) -> Player<Arena> {
+    let name = Name::new(&format!("p{index}")).expect("a fine name");
+    let room = Some(RoomChoice::Quick);
+    let config = ClientConfig { name, agent: "test".to_owned(), room, role: Role::Play, detail: Detail::Replica };
+    Player::<Arena>::connect(&target(listens), config, <Arena as Game>::Bot::cheap(index)).await.expect("it listens")
+}
+
+/// Lets a client go on until this is true of it.
+async fn until(player: &mut Player<Arena>, is_so: impl Fn(&Player<Arena>) -> bool) {
+    while !is_so(player) {
+        player.step(Instant::now() + Duration::from_millis(20)).await.expect("it plays");
+    }
+}
+
 /// Players with seats.
 async fn seated(listens: &str, count: u64) -> Vec<Player<Arena>> {
     let mut players = Vec::new();
     for index in 0..count {
-        let name = Name::new(&format!("p{index}")).expect("a fine name");
-        let room = Some(RoomChoice::Quick);
-        let config = ClientConfig { name, agent: "test".to_owned(), room, role: Role::Play, detail: Detail::Replica };
-        let bot = <Arena as Game>::Bot::cheap(index);
-        let mut player = Player::<Arena>::connect(&target(listens), config, bot).await.expect("it listens");
-        while !player.joined() {
-            player.step(Instant::now() + Duration::from_millis(20)).await.expect("it plays");
-        }
+        let mut player = asking(listens, index).await;
+        until(&mut player, Player::joined).await;
         players.push(player);
     }
     players
@@ -239,21 +252,38 @@ async fn come_back(players: &mut [Player<Arena>], listens: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_was_killed_gives_everyone_back_the_same_seat() {
+async fn a_server_that_was_killed_gives_everyone_back_the_same_seat_and_the_same_place_in_the_queue() {
     let folder = Folder::new("crash");
-    let (mut child, listens) = start(&folder, None, &[]).await;
+    let (mut child, listens) = start(&folder, None, &["--capacity", "4"]).await;
     let mut players = seated(&listens, 4).await;
     let before = seats(&players);
+    let mut waiting = Vec::new();
+    for place in 1..=2 {
+        let mut player = asking(&listens, 3 + u64::from(place)).await;
+        until(&mut player, |player| player.client().queue_position() == Some(place)).await;
+        waiting.push(player);
+    }
     // Whatever is written from now on knows all of them.
     let written = metric(&listens, "broadside_checkpoint_bytes_total").await;
     while metric(&listens, "broadside_checkpoint_bytes_total").await < written + 4000.0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     child.kill().await.expect("it runs");
-    let (child, listens) = start(&folder, None, &[]).await;
+    let (child, listens) = start(&folder, None, &["--capacity", "4"]).await;
+    // The last one, and a stranger, come before the one in front.
+    let (mut stranger, [first, second]) = (asking(&listens, 9).await, &mut waiting[..]) else { panic!("two wait") };
+    second.reconnect(&target(&listens)).await.expect("it listens");
+    until(second, |second| second.client().queue_position() == Some(1)).await;
+    until(&mut stranger, |stranger| stranger.client().queue_position() == Some(2)).await;
     come_back(&mut players, &listens).await;
     assert_eq!(seats(&players), before);
     assert_eq!(metric(&listens, "broadside_players").await, 4.0, "nobody has two seats");
+    first.reconnect(&target(&listens)).await.expect("it listens");
+    players.pop().expect("four play").leave().await;
+    until(first, Player::joined).await;
+    for (behind, place) in [(second, 1), (&mut stranger, 2)] {
+        until(behind, |behind| behind.client().queue_position() == Some(place)).await;
+    }
     terminate(child).await;
     // After the orderly end there is nothing to go on from.
     let (child, listens) = start(&folder, None, &[]).await;
@@ -310,6 +340,46 @@ async fn a_successor_takes_over_port_and_players_and_one_that_fails_changes_noth
     let refused = { program(&folder, None, &["--take-over"]) }.stderr(Stdio::piped()).output().await.expect("it ends");
     let why = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(why.contains("no server runs with --data") && !refused.status.success(), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_manager_is_told_which_process_serves_that_rooms_tick_and_that_it_ends() {
+    let folder = Folder::new("notify");
+    let path = folder.0.join("notify");
+    let socket = UnixDatagram::bind(&path).expect("the folder takes a socket");
+    let told = async |what: &str| {
+        let mut words = [0; 1024];
+        let told = async {
+            loop {
+                let length = socket.recv(&mut words).await.expect("it is bound");
+                let text = String::from_utf8_lossy(&words[..length]).into_owned();
+                if text.lines().any(|line| line.starts_with(what)) {
+                    return text;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), told).await.unwrap_or_else(|_| panic!("{what} is due"))
+    };
+    let main_process = |text: &str| text.lines().find_map(|line| line.strip_prefix("MAINPID=")?.parse::<u32>().ok());
+    // As systemd does: the watchdog is for the process that it starts.
+    let server = program(&folder, None, &[]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "WATCHDOG_PID=$$ exec \"$@\"", "sh"]).arg(server.as_std().get_program());
+    command.args(server.as_std().get_args()).env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "600000");
+    let mut first = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the program is there");
+    assert_eq!(main_process(&told("READY=1").await), first.id());
+    told("WATCHDOG=1").await;
+
+    signal(first.id().expect("it runs"), Signal::SIGUSR2);
+    let second = main_process(&told("READY=1").await).expect("its number");
+    assert!(first.wait().await.expect("it is ours").success());
+    told("WATCHDOG=1").await;
+    signal(second, Signal::SIGTERM);
+    told("STOPPING=1").await;
+    // Closed once both have ended.
+    let mut lines = String::new();
+    first.stdout.take().expect("it is piped").read_to_string(&mut lines).await.expect("a pipe");
+    assert_eq!(lines.lines().count(), 2, "{lines}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -78,6 +78,21 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
     if app.rooms.is_draining() { draining() } else { uncached(StatusCode::NO_CONTENT) }
 }
 
+/// Whether every room ticks.
+pub(crate) fn rooms_tick(app: &App) -> bool {
+    tick(app, &app.rooms.all())
+}
+
+fn tick(app: &App, rooms: &[Arc<RoomEntry>]) -> bool {
+    let now = app.lobby.context.clock.now();
+    // An empty room sleeps; any other one is polled many times per second.
+    rooms.iter().all(|room| {
+        let looked_at = room.status.looked_at.load(Ordering::Relaxed);
+        let asleep = room.status.asleep_since.load(Ordering::Relaxed) != 0;
+        asleep || room.is_over() || now.0.saturating_sub(looked_at) < STUCK_US
+    })
+}
+
 /// Answers 200 while every room ticks, 503 otherwise.
 #[utoipa::path(
     get,
@@ -86,14 +101,7 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
 )]
 pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
     let rooms = app.rooms.all();
-    let now = app.lobby.context.clock.now();
-    // An empty room sleeps; any other one is polled many times per second.
-    let is_running = |room: &Arc<RoomEntry>| {
-        let looked_at = room.status.looked_at.load(Ordering::Relaxed);
-        let asleep = room.status.asleep_since.load(Ordering::Relaxed) != 0;
-        asleep || room.is_over() || now.0.saturating_sub(looked_at) < STUCK_US
-    };
-    let alive = !rooms.is_empty() && rooms.iter().all(is_running);
+    let alive = !rooms.is_empty() && tick(&app, &rooms);
     let health = Health {
         status: match (alive, app.rooms.is_draining()) {
             (true, false) => "ok",
