@@ -8,27 +8,50 @@ use anyhow::{Context, Result, ensure};
 
 use crate::games::Game;
 use crate::process::{self, Service, run};
-use crate::workspace::{cargo, program, short, target_dir};
+use crate::workspace::{STATIC_TARGET, cargo, program, short, target_dir};
 use crate::{http, site, toolchain};
 
-/// Builds `target/dist/broadside-server`, tries it, and prints its path and size.
+/// Builds `target/dist/broadside-server`, tries it, and prints its path and size. The binary is static where that can be had.
 pub(crate) fn dist() -> Result<()> {
     process::catch_stop_signals()?;
     toolchain::ensure_wasm_target()?;
     let game = Game::arena();
     site::build(&game)?;
-    // With the bots, as when a load is measured: the same selection of packages keeps the dependencies from being built again.
-    run(&mut cargo(
-        "build --release --package broadside-server --package broadside-bots --bins --features broadside-server/embed",
-    ))?;
-    let built = program("release", "broadside-server");
+    let built = match toolchain::ensure_static_target() {
+        Ok(()) => {
+            run(&mut cargo(&format!(
+                "build --release --package broadside-server --bins --features broadside-server/embed --target {STATIC_TARGET}"
+            )))?;
+            target_dir().join(STATIC_TARGET).join("release").join("broadside-server")
+        }
+        Err(why) => {
+            eprintln!("not a static binary, but one for systems like this one: {why:#}");
+            // With the bots, as when a load is measured: the same selection of packages keeps the dependencies from being built again.
+            run(&mut cargo(
+                "build --release --package broadside-server --package broadside-bots --bins --features broadside-server/embed",
+            ))?;
+            program("release", "broadside-server")
+        }
+    };
     let folder = target_dir().join("dist");
     fs::create_dir_all(&folder)?;
     let binary = folder.join(built.file_name().context("a program has a name")?);
     fs::copy(&built, &binary).with_context(|| format!("cannot write {}", short(&binary)))?;
     try_in_an_empty_folder(&binary, &game)?;
-    println!("{} ({:.1} MB)", short(&binary), fs::metadata(&binary)?.len() as f64 / 1e6);
+    let libraries = shared_libraries(&binary);
+    println!("{} ({:.1} MB, {libraries})", short(&binary), fs::metadata(&binary)?.len() as f64 / 1e6);
     Ok(())
+}
+
+/// How many shared libraries the binary loads, in words.
+fn shared_libraries(binary: &Path) -> String {
+    let Ok(ldd) = Command::new("ldd").arg(binary).output() else {
+        return "shared libraries unknown without `ldd`".to_owned();
+    };
+    match String::from_utf8_lossy(&ldd.stdout).matches(" (0x").count() {
+        0 => "no shared library".to_owned(),
+        count => format!("{count} shared libraries"),
+    }
 }
 
 /// Starts the binary where there is nothing else, loads the page and all it may ask for, and ends it.

@@ -1,4 +1,4 @@
-//! The commands of a workspace: `cargo xtask play | test`, and in Broadside's own also `new | dist | bench | chaos | audit`.
+//! The commands of a workspace: `cargo xtask play | test`, and in Broadside's own also `new | dist | bench | chaos | faults | soak | audit`.
 //!
 //! The program of Broadside's workspace is [`broadside`]. The workspace of a game has a program `xtask` that is one call of [`game()`].
 //!
@@ -24,6 +24,7 @@ mod bench;
 mod chaos;
 mod dist;
 mod engine;
+mod faults;
 mod files;
 mod floors;
 mod game_test;
@@ -36,11 +37,14 @@ mod new;
 mod numbers;
 mod parts;
 mod play;
+mod plot;
 mod process;
 mod purity;
 mod site;
+mod soak;
 mod source;
 mod steps;
+mod table;
 mod template;
 mod test;
 mod tidy;
@@ -83,6 +87,10 @@ enum Command {
     Bench(bench::Args),
     /// Simulate the whole server with everything that can go wrong; a failure prints the command that repeats it.
     Chaos(chaos::Args),
+    /// Break one thing after another under a server with bots, and print what they felt.
+    Faults(faults::Args),
+    /// Let a server with everything on run for a while, and print what it takes minute by minute.
+    Soak(soak::Args),
     /// Check licences, banned crates and sources of all dependencies; or, with --advisories, known vulnerabilities.
     Audit(audit::Args),
     /// Run a program that must not outlive this one's parent (used by the other commands).
@@ -121,6 +129,8 @@ pub fn broadside() -> ExitCode {
         Command::Dist => dist::dist(),
         Command::Bench(args) => bench::bench(&args),
         Command::Chaos(args) => chaos::chaos(&args),
+        Command::Faults(args) => faults::faults(&args),
+        Command::Soak(args) => soak::soak(&args),
         Command::Audit(args) => audit::audit(&args),
         Command::Guard(args) => guard::become_program(&args),
     };

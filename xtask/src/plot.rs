@@ -12,33 +12,35 @@ const BOTTOM: f64 = 40.0;
 /// Grey of words and lines: about the same contrast on white and on black.
 const INK: &str = "#7d8590";
 
-/// One drawing: values against the number of players.
-pub(super) struct Plot {
-    pub(super) title: String,
+/// One drawing: values against a number, such as that of players.
+pub(crate) struct Plot {
+    pub(crate) title: String,
     /// The unit of the values.
-    pub(super) unit: String,
-    pub(super) series: Vec<Series>,
+    pub(crate) unit: String,
+    /// What the values are drawn against, under the drawing; and with one number, at a point.
+    pub(crate) across: (&'static str, &'static str),
+    pub(crate) series: Vec<Series>,
     /// A line that should not be crossed.
-    pub(super) limit: Option<Limit>,
+    pub(crate) limit: Option<Limit>,
 }
 
 /// One curve.
-pub(super) struct Series {
-    pub(super) name: String,
-    pub(super) tone: Tone,
-    /// Number of players, and value.
-    pub(super) points: Vec<(f64, f64)>,
+pub(crate) struct Series {
+    pub(crate) name: String,
+    pub(crate) tone: Tone,
+    /// Number, and value.
+    pub(crate) points: Vec<(f64, f64)>,
 }
 
 /// A level line with a name.
-pub(super) struct Limit {
-    pub(super) value: f64,
-    pub(super) name: String,
+pub(crate) struct Limit {
+    pub(crate) value: f64,
+    pub(crate) name: String,
 }
 
 /// Colour of a curve.
 #[derive(Clone, Copy)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     Blue,
     Orange,
     Grey,
@@ -61,8 +63,8 @@ struct Plane {
 }
 
 impl Plane {
-    fn x(&self, players: f64) -> f64 {
-        LEFT + (WIDTH - LEFT - RIGHT) * players / self.x_max
+    fn x(&self, number: f64) -> f64 {
+        LEFT + (WIDTH - LEFT - RIGHT) * number / self.x_max
     }
 
     fn y(&self, value: f64) -> f64 {
@@ -72,7 +74,7 @@ impl Plane {
 
 impl Plot {
     /// The drawing.
-    pub(super) fn svg(&self) -> String {
+    pub(crate) fn svg(&self) -> String {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let x_step = nice(points().map(|(x, _)| *x).fold(1.0, f64::max) / 6.0);
         // A limit far above all values would press them flat: it is left out then.
@@ -95,7 +97,7 @@ impl Plot {
             title = escaped(&self.title),
             unit = escaped(&self.unit),
         );
-        grid(&mut svg, &plane, x_step, y_step);
+        grid(&mut svg, &plane, (x_step, y_step), self.across.0);
         if let Some(limit) = limit {
             let y = plane.y(limit.value);
             let _ = write!(
@@ -109,7 +111,7 @@ impl Plot {
         }
         let mut legend = LEFT;
         for series in &self.series {
-            curve(&mut svg, &plane, series);
+            curve(&mut svg, &plane, series, self.across.1);
             let colour = series.tone.colour();
             let _ = write!(
                 svg,
@@ -126,7 +128,7 @@ impl Plot {
     }
 }
 
-fn grid(svg: &mut String, plane: &Plane, x_step: f64, y_step: f64) {
+fn grid(svg: &mut String, plane: &Plane, (x_step, y_step): (f64, f64), across: &str) {
     let steps = |max: f64, step: f64| (0..=(max / step).round() as u32).map(move |n| f64::from(n) * step);
     for value in steps(plane.y_max, y_step) {
         let y = plane.y(value);
@@ -140,24 +142,24 @@ fn grid(svg: &mut String, plane: &Plane, x_step: f64, y_step: f64) {
             plain(value),
         );
     }
-    for players in steps(plane.x_max, x_step) {
+    for number in steps(plane.x_max, x_step) {
         let _ = writeln!(
             svg,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{INK}\">{}</text>",
-            plane.x(players),
+            plane.x(number),
             HEIGHT - BOTTOM + 18.0,
-            plain(players),
+            plain(number),
         );
     }
     let middle = LEFT + (WIDTH - LEFT - RIGHT) / 2.0;
     let _ = writeln!(
         svg,
-        "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{INK}\">players in one arena</text>",
+        "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{INK}\">{across}</text>",
         HEIGHT - 5.0
     );
 }
 
-fn curve(svg: &mut String, plane: &Plane, series: &Series) {
+fn curve(svg: &mut String, plane: &Plane, series: &Series, across: &str) {
     let colour = series.tone.colour();
     let points: Vec<String> =
         series.points.iter().map(|(x, y)| format!("{:.1},{:.1}", plane.x(*x), plane.y(*y))).collect();
@@ -166,13 +168,13 @@ fn curve(svg: &mut String, plane: &Plane, series: &Series) {
         "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-linejoin=\"round\"/>",
         points.join(" ")
     );
-    for (players, value) in &series.points {
+    for (number, value) in &series.points {
         let _ = writeln!(
             svg,
-            "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"><title>{} players: {}</title></circle>",
-            plane.x(*players),
+            "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"><title>{} {across}: {}</title></circle>",
+            plane.x(*number),
             plane.y(*value),
-            plain(*players),
+            plain(*number),
             plain(*value),
         );
     }
@@ -211,7 +213,9 @@ mod tests {
     fn every_point_lies_within_the_drawing() {
         let series = Series { name: "a < b".to_owned(), tone: Tone::Blue, points: vec![(100.0, 0.0), (3000.0, 99.0)] };
         let limit = Some(Limit { value: 100.0, name: "aim".to_owned() });
-        let svg = Plot { title: "t".to_owned(), unit: "ms".to_owned(), series: vec![series], limit }.svg();
+        let svg =
+            Plot { title: "t".to_owned(), unit: "ms".to_owned(), across: ("", "players"), series: vec![series], limit }
+                .svg();
         assert!(svg.contains("a &lt; b") && svg.contains("3000 players: 99"), "{svg}");
         let plane = Plane { x_max: 3000.0, y_max: 125.0 };
         assert!(plane.y(0.0) <= HEIGHT - BOTTOM && plane.y(125.0) >= TOP && plane.x(3000.0) <= WIDTH - RIGHT);
@@ -219,7 +223,14 @@ mod tests {
 
     #[test]
     fn a_plot_without_points_is_still_a_drawing() {
-        let svg = Plot { title: "t".to_owned(), unit: "ms".to_owned(), series: Vec::new(), limit: None }.svg();
+        let svg = Plot {
+            title: "t".to_owned(),
+            unit: "ms".to_owned(),
+            across: ("", "players"),
+            series: Vec::new(),
+            limit: None,
+        }
+        .svg();
         assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"), "{svg}");
     }
 }

@@ -116,6 +116,17 @@ impl Service {
         self.child.stdout.take()
     }
 
+    /// The program's standard error, when it was piped and not taken before.
+    pub(crate) fn take_stderr(&mut self) -> Option<std::process::ChildStderr> {
+        self.child.stderr.take()
+    }
+
+    /// Its number, which is also that of its process group.
+    #[cfg(unix)]
+    pub(crate) fn process(&self) -> nix::unistd::Pid {
+        nix::unistd::Pid::from_raw(self.child.id().cast_signed())
+    }
+
     /// Where it listens, as a server says that in its first line.
     ///
     /// # Errors
@@ -129,8 +140,9 @@ impl Service {
             _ = line_out.send(line);
         });
         let line = line_in.recv_timeout(START_MAX).context("the server did not say where it listens")?;
-        let address = line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
-        address.with_context(|| format!("the server said {:?} and not `listening on http://ADDRESS`", line.trim()))
+        let url = line.trim().strip_prefix("listening on ").and_then(|url| url.split_once("://"));
+        let address = url.and_then(|(_, address)| address.parse().ok());
+        address.with_context(|| format!("the server said {:?} and not `listening on URL`", line.trim()))
     }
 
     /// How it ended, when it has.

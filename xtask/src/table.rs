@@ -3,20 +3,20 @@
 use std::fmt;
 
 /// A table; every row has as many cells as the head.
-pub(super) struct Table {
+pub(crate) struct Table {
     columns: usize,
     lines: Vec<String>,
 }
 
 impl Table {
     /// A table without rows.
-    pub(super) fn new(head: &[&str]) -> Table {
+    pub(crate) fn new(head: &[&str]) -> Table {
         let rule = format!("|{}", "---|".repeat(head.len()));
         Table { columns: head.len(), lines: vec![format!("| {} |", head.join(" | ")), rule] }
     }
 
     /// Adds a row.
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let cells: Vec<String> = cells.into_iter().collect();
         assert_eq!(cells.len(), self.columns, "{cells:?}");
         self.lines.push(format!("| {} |", cells.join(" | ")));

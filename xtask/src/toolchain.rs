@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::run;
-use crate::workspace::{WASM_TARGET, cargo, root};
+use crate::workspace::{STATIC_TARGET, WASM_TARGET, cargo, root};
 
 /// A browser and the program that drives it.
 pub(crate) struct Browser {
@@ -17,17 +17,31 @@ pub(crate) struct Browser {
     pub(crate) driver: PathBuf,
 }
 
-/// Adds the standard library for wasm when it is absent: a toolchain file names it, but rustup may be configured
-/// to install nothing automatically.
+/// Adds the standard library for wasm when it is absent: a toolchain file names it, but rustup may be configured to install nothing
+/// automatically.
 pub(crate) fn ensure_wasm_target() -> Result<()> {
+    ensure_target(WASM_TARGET)
+}
+
+fn ensure_target(target: &str) -> Result<()> {
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    rustc.current_dir(root()).args(["--print", "target-libdir", "--target", WASM_TARGET]);
+    rustc.current_dir(root()).args(["--print", "target-libdir", "--target", target]);
     let output = rustc.output().context("cannot start `rustc`")?;
     let libdir = String::from_utf8(output.stdout)?;
     if output.status.success() && Path::new(libdir.trim()).is_dir() {
         return Ok(());
     }
-    rustup(&["target", "add", WASM_TARGET])
+    rustup(&["target", "add", target])
+}
+
+/// What a static binary needs: musl as a target, and a C compiler for it, for SQLite and the cryptography.
+pub(crate) fn ensure_static_target() -> Result<()> {
+    ensure!(cfg!(all(target_os = "linux", target_arch = "x86_64")), "it is built on Linux on x86-64 only");
+    ensure_target(STATIC_TARGET)?;
+    if find_program("musl-gcc").is_none() {
+        install("musl-tools", "it needs musl-gcc", "install musl's tools")?;
+    }
+    Ok(())
 }
 
 /// Adds rustfmt and clippy when they are absent.

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 /// The target that the browser client is compiled for.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// Of a binary that needs nothing of the system but its kernel.
+pub(crate) const STATIC_TARGET: &str = "x86_64-unknown-linux-musl";
 
 static ROOT: OnceLock<PathBuf> = OnceLock::new();
 

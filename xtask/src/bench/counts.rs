@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::table::Table;
+use crate::table::Table;
 use crate::workspace::{program, root, target_dir};
 
 /// Players and ticks that are counted: enough for every part, and seconds under callgrind.

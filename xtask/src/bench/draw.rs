@@ -8,9 +8,9 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use super::level::shown;
-use super::table::Table;
 use crate::games::Game;
 use crate::process::{Service, run};
+use crate::table::Table;
 use crate::webdriver::Page;
 use crate::workspace::{cargo, program, root};
 use crate::{site, toolchain};

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::plot::{Limit, Plot, Series, Tone};
-use super::table::Table;
+use crate::plot::{Limit, Plot, Series, Tone};
+use crate::table::Table;
 use crate::workspace::program;
 
 /// Longest measurement of the floor, in seconds: it is steadier than a server that is played on.
@@ -218,8 +218,13 @@ pub(super) fn plots(at_20: &[Level], at_30: &[Level]) -> Vec<(&'static str, Stri
     let mut cpu = both(|level| level.cpu_us);
     cpu.push(series("floor, 20 Hz", Tone::Grey, at_20, |level| level.floor_us));
     let limit = |value, name: &str| Some(Limit { value, name: name.to_owned() });
-    let plot =
-        |title: &str, unit: &str, series, limit| Plot { title: title.to_owned(), unit: unit.to_owned(), series, limit };
+    let plot = |title: &str, unit: &str, series, limit| Plot {
+        title: title.to_owned(),
+        unit: unit.to_owned(),
+        across: ("players in one arena", "players"),
+        series,
+        limit,
+    };
     vec![
         ("cpu.svg", plot("Server CPU per client and snapshot", "us", cpu, None).svg()),
         (

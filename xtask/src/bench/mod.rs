@@ -16,9 +16,7 @@ mod level;
 mod machine;
 mod micro;
 mod page;
-mod plot;
 mod programs;
-mod table;
 mod wss;
 
 use std::fs;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::level::{ask_program, number, shown};
-use super::table::Table;
+use crate::table::Table;
 use crate::workspace::{program, root};
 
 /// Players and their rate: enough for the server's values to stand still, few enough for the load tester to keep up by TLS.

@@ -1,0 +1,487 @@
+//! `cargo xtask faults`: what players feel while something breaks, one fault at a time, with a server and bots of this machine.
+//!
+//! A fault strikes some seconds after all bots have their seats. A row of the table says what the bots felt, from the last line that they
+//! print, and whether everyone was in a seat again at the end; a fault that a machine or a user cannot bring about is left out, with the
+//! reason.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, killpg};
+
+use crate::http;
+use crate::process::{self, Service, run};
+use crate::table::Table;
+use crate::toolchain::find_program;
+use crate::workspace::{cargo, program};
+
+/// Time for which bots play before a fault, and after it.
+const BEFORE: Duration = Duration::from_secs(4);
+const AFTER: Duration = Duration::from_secs(8);
+/// How long the server may take to seat everyone.
+const SEATED_WITHIN: Duration = Duration::from_secs(30);
+/// Where Debian's libfaketime is.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+/// File descriptors of a server that runs out of them: enough for the bots.
+const FILES: usize = 120;
+
+/// Arguments of `cargo xtask faults`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Bots that play meanwhile.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    players: u32,
+    /// Faults whose names contain this word.
+    #[arg(long, value_name = "WORD")]
+    only: Option<String>,
+}
+
+/// What breaks.
+struct Fault {
+    name: &'static str,
+    /// Flags of the server beyond those of every run.
+    flags: &'static [&'static str],
+    /// Words before the server's program and flags, with `DATA` for the data folder, or why the fault is left out.
+    wrapped: fn() -> Result<Vec<String>>,
+    strike: fn(&mut Scene) -> Result<()>,
+}
+
+const FAULTS: [Fault; 14] = [
+    Fault { name: "nothing", flags: &[], wrapped: bare, strike: |_| Ok(()) },
+    Fault { name: "kill -9, and a start 0.3 s later", flags: &[], wrapped: bare, strike: kill },
+    Fault { name: "kill -9 three times, 2 to 3 s apart", flags: &[], wrapped: bare, strike: kill_thrice },
+    Fault { name: "hand-over (USR2)", flags: &[], wrapped: bare, strike: hand_over },
+    Fault { name: "stopped for 5 s (STOP, CONT)", flags: &[], wrapped: bare, strike: stop },
+    Fault { name: "disk full", flags: &[], wrapped: small_disk, strike: fill_the_disk },
+    Fault { name: "out of file descriptors", flags: &[], wrapped: few_files, strike: open_many },
+    Fault {
+        name: "the clock an hour ahead, then an hour back",
+        flags: &[],
+        wrapped: fake_time,
+        strike: step_the_clock,
+    },
+    Fault { name: "300 MiB of address space", flags: &[], wrapped: little_memory, strike: |_| Ok(()) },
+    Fault { name: "one core", flags: &[], wrapped: one_core, strike: |_| Ok(()) },
+    Fault { name: "a second server on the same port", flags: &[], wrapped: bare, strike: same_port },
+    Fault { name: "a second server on the same data", flags: &[], wrapped: bare, strike: same_data },
+    Fault {
+        name: "the certificate replaced by garbage",
+        flags: &["--tls-cert", "DATA/../cert.pem", "--tls-key", "DATA/../key.pem"],
+        wrapped: bare,
+        strike: spoil_the_certificate,
+    },
+    Fault { name: "the reader of the log gone", flags: &[], wrapped: bare, strike: |scene| scene.lose_the_log() },
+];
+
+/// Runs the faults, and prints the table.
+pub(crate) fn faults(args: &Args) -> Result<()> {
+    process::catch_stop_signals()?;
+    run(&mut cargo("build --release --package broadside-server --package broadside-bots --bins"))?;
+    let mut table = Table::new(&[
+        "fault",
+        "gap p99 ms",
+        "longest gap ms",
+        "connections lost",
+        "longest stall ms",
+        "in a seat at the end",
+    ]);
+    let mut left_out = Vec::new();
+    let mut failed = Vec::new();
+    for fault in FAULTS.iter().filter(|fault| args.only.as_deref().is_none_or(|word| fault.name.contains(word))) {
+        match (fault.wrapped)() {
+            Err(why) => left_out.push(format!("{}: {why:#}", fault.name)),
+            Ok(wrapped) => match Scene::play(fault, &wrapped, args.players) {
+                Ok(felt) => table.row(felt.row(fault.name, args.players)),
+                Err(error) if error.is::<process::Stopped>() => return Err(error),
+                Err(error) => failed.push(format!("{}: {error:#}", fault.name)),
+            },
+        }
+        ensure!(process::stop_signals() == 0, process::Stopped);
+    }
+    println!("{table}");
+    left_out.iter().for_each(|why| println!("left out: {why}"));
+    ensure!(failed.is_empty(), "{}", failed.join("; "));
+    Ok(())
+}
+
+/// A server with bots.
+struct Scene {
+    folder: PathBuf,
+    command: Command,
+    server: Service,
+    address: SocketAddr,
+    secure: bool,
+    /// The other end of the server's log.
+    log: Option<std::process::ChildStderr>,
+    /// Kept open until the end.
+    held: Vec<TcpStream>,
+}
+
+impl Scene {
+    fn play(fault: &Fault, wrapped: &[String], players: u32) -> Result<Felt> {
+        let folder = std::env::temp_dir().join(format!("broadside-faults-{}", std::process::id()));
+        fs::create_dir_all(folder.join("data")).with_context(|| format!("cannot make {}", folder.display()))?;
+        let played = Scene::start(&folder, fault, wrapped).and_then(|mut scene| scene.run(fault, players));
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        played
+    }
+
+    fn start(folder: &Path, fault: &Fault, wrapped: &[String]) -> Result<Scene> {
+        let data = folder.join("data").display().to_string();
+        let secure = fault.flags.contains(&"--tls-cert");
+        if secure {
+            make_certificate(folder)?;
+        }
+        // Not 0: a server that starts again has to have the same one.
+        let port = free_port()?.to_string();
+        let server = program("release", "broadside-server").display().to_string();
+        let plain = [
+            "--port",
+            &port,
+            "--bots",
+            "0",
+            "--capacity",
+            "200",
+            "--limit-exempt",
+            "127.0.0.1",
+            "--metrics-allow",
+            "127.0.0.1",
+            "--data",
+            "DATA",
+        ];
+        let words =
+            wrapped.iter().map(String::as_str).chain([server.as_str()]).chain(plain).chain(fault.flags.iter().copied());
+        let words: Vec<String> = words.map(|word| word.replace("DATA", &data)).collect();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).env("RUST_LOG", "info").env("FAKETIME_TIMESTAMP_FILE", folder.join("clock"));
+        fs::write(folder.join("clock"), "+0")?;
+        let mut server = Service::start("server", &command, Stdio::piped(), Stdio::piped())?;
+        let log = server.take_stderr();
+        let address = server.listening()?;
+        Ok(Scene { folder: folder.to_path_buf(), command, server, address, secure, log, held: Vec::new() })
+    }
+
+    fn run(&mut self, fault: &Fault, players: u32) -> Result<Felt> {
+        let mut bots = Command::new(program("release", "bot"));
+        let scheme = if self.secure { "wss" } else { "ws" };
+        bots.arg(format!("{scheme}://{}/ws", self.address)).args(["--count", &players.to_string(), "--mode", "arena"]);
+        bots.args(self.secure.then_some("--insecure"));
+        let mut bots = Service::start("bots", &bots, Stdio::piped(), Stdio::inherit())?;
+        let said = bots.take_stdout().context("its output was piped")?;
+        let said =
+            std::thread::spawn(move || BufReader::new(said).lines().map_while(Result::ok).last().unwrap_or_default());
+        self.until_seated(players)?;
+        wait(BEFORE)?;
+        (fault.strike)(self)?;
+        wait(AFTER)?;
+        let back = self.players();
+        bots.end()?;
+        let last = said.join().ok().context("the bots said nothing")?;
+        self.end()?;
+        Felt::read(&last, back?)
+    }
+
+    /// Waits until this many play.
+    fn until_seated(&self, players: u32) -> Result<()> {
+        let until = Instant::now() + SEATED_WITHIN;
+        while self.players()? < players {
+            ensure!(Instant::now() < until, "{} of {players} are seated after {SEATED_WITHIN:?}", self.players()?);
+            wait(Duration::from_millis(100))?;
+        }
+        Ok(())
+    }
+
+    /// Those in a seat, with a connection or without.
+    fn players(&self) -> Result<u32> {
+        let body = if self.secure {
+            let url = format!("https://{}/metrics", self.address);
+            let output =
+                Command::new("curl").args(["--silent", "--insecure", &url]).output().context("cannot start `curl`")?;
+            output.stdout
+        } else {
+            http::get(self.address, "/metrics")?.body
+        };
+        let body = String::from_utf8_lossy(&body).into_owned();
+        let line = body.lines().find_map(|line| line.strip_prefix("broadside_players "));
+        line.and_then(|value| value.parse().ok()).context("the metrics have no broadside_players")
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(nix::sys::signal::kill(self.server.process(), signal)?)
+    }
+
+    /// Starts the server again, on the same port and data.
+    fn start_again(&mut self) -> Result<()> {
+        self.server = Service::start("server", &self.command, Stdio::piped(), Stdio::piped())?;
+        self.log = self.server.take_stderr();
+        self.server.listening().map(drop)
+    }
+
+    /// The folder of data as the server sees it.
+    fn data_of_the_server(&self) -> PathBuf {
+        let data = self.folder.join("data");
+        let inside = format!("/proc/{}/root{}", self.server.process(), data.display());
+        PathBuf::from(inside)
+    }
+
+    /// Closes the pipe that the server writes its log to.
+    fn lose_the_log(&mut self) -> Result<()> {
+        drop(self.log.take());
+        // Each of these is a line of the log, for nobody.
+        for _ in 0..20 {
+            self.signal(Signal::SIGUSR1)?;
+            drop(http::get(self.address, "/nothing")?);
+        }
+        Ok(())
+    }
+
+    /// Ends the server, or its successor, which is in the same process group.
+    fn end(&mut self) -> Result<()> {
+        // Read to the end, so that no line waits for us.
+        let log = self.log.take();
+        std::thread::spawn(move || log.map(|mut log| log.read_to_end(&mut Vec::new())));
+        let group = self.server.process();
+        let handed_over = self.server.ended()?.is_some();
+        killpg(group, Signal::SIGTERM)?;
+        let until = Instant::now() + SEATED_WITHIN;
+        let status = loop {
+            match self.server.ended()? {
+                Some(status) if !handed_over || killpg(group, None).is_err() => break status,
+                Some(_) | None => {}
+            }
+            ensure!(Instant::now() < until, "the server does not end");
+            sleep(process::GLANCE);
+        };
+        ensure!(status.success(), "the server ended with {status}");
+        Ok(())
+    }
+}
+
+fn wait(time: Duration) -> Result<()> {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        ensure!(process::stop_signals() == 0, process::Stopped);
+        sleep(process::GLANCE);
+    }
+    Ok(())
+}
+
+fn free_port() -> Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn make_certificate(folder: &Path) -> Result<()> {
+    let mut openssl = Command::new("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]);
+    openssl.arg("-keyout").arg(folder.join("key.pem")).arg("-out").arg(folder.join("cert.pem"));
+    let output = openssl.output().context("a certificate needs `openssl`")?;
+    ensure!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+// How the server is started.
+
+fn bare() -> Result<Vec<String>> {
+    Ok(Vec::new())
+}
+
+fn shell(script: &str) -> Vec<String> {
+    ["sh", "-c", &format!("{script} && exec \"$@\""), "sh"].map(str::to_owned).to_vec()
+}
+
+fn small_disk() -> Result<Vec<String>> {
+    ensure!(nix::unistd::geteuid().is_root(), "a file system of its own needs root");
+    let mount = "mount -t tmpfs -o size=24m tmpfs DATA && exec \"$@\"";
+    Ok(["unshare", "--mount", "sh", "-c", mount, "sh"].map(str::to_owned).to_vec())
+}
+
+fn few_files() -> Result<Vec<String>> {
+    Ok(shell(&format!("ulimit -n {FILES}")))
+}
+
+fn little_memory() -> Result<Vec<String>> {
+    Ok(shell(&format!("ulimit -v {}", 300 * 1024)))
+}
+
+fn one_core() -> Result<Vec<String>> {
+    ensure!(find_program("taskset").is_some(), "it needs `taskset`");
+    Ok(["taskset", "--cpu-list", "0"].map(str::to_owned).to_vec())
+}
+
+/// The wall clock is read from a file: the machine's own is left alone.
+fn fake_time() -> Result<Vec<String>> {
+    ensure!(
+        Path::new(FAKETIME).exists(),
+        "it needs libfaketime: `apt-get install --no-install-recommends libfaketime`"
+    );
+    let preload = format!("LD_PRELOAD={FAKETIME}");
+    Ok(["env", &preload, "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1"]
+        .map(str::to_owned)
+        .to_vec())
+}
+
+// What strikes.
+
+fn kill(scene: &mut Scene) -> Result<()> {
+    scene.signal(Signal::SIGKILL)?;
+    while scene.server.ended()?.is_none() {
+        sleep(process::GLANCE);
+    }
+    wait(Duration::from_millis(300))?;
+    scene.start_again()
+}
+
+fn kill_thrice(scene: &mut Scene) -> Result<()> {
+    for later_ms in [2_000, 2_700, 2_300] {
+        kill(scene)?;
+        wait(Duration::from_millis(later_ms))?;
+    }
+    Ok(())
+}
+
+fn hand_over(scene: &mut Scene) -> Result<()> {
+    scene.signal(Signal::SIGUSR2)
+}
+
+fn stop(scene: &mut Scene) -> Result<()> {
+    scene.signal(Signal::SIGSTOP)?;
+    let waited = wait(Duration::from_secs(5));
+    scene.signal(Signal::SIGCONT)?;
+    waited
+}
+
+fn fill_the_disk(scene: &mut Scene) -> Result<()> {
+    let path = scene.data_of_the_server().join("filler");
+    let mut filler = fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    // Ends with an error: the disk is full.
+    let filled = std::io::copy(&mut std::io::repeat(1).take(1 << 30), &mut filler);
+    ensure!(filled.is_err(), "the disk is not full");
+    wait(Duration::from_secs(6))?;
+    Ok(fs::remove_file(path)?)
+}
+
+fn open_many(scene: &mut Scene) -> Result<()> {
+    for _ in 0..FILES * 2 {
+        scene.held.extend(TcpStream::connect_timeout(&scene.address, Duration::from_secs(1)));
+    }
+    wait(Duration::from_secs(3))?;
+    scene.held.clear();
+    Ok(())
+}
+
+fn step_the_clock(scene: &mut Scene) -> Result<()> {
+    for step in ["+3600", "-3600", "+0"] {
+        fs::write(scene.folder.join("clock"), step)?;
+        wait(Duration::from_secs(3))?;
+    }
+    Ok(())
+}
+
+/// Starts another server with the flags of the running one, but for this one. It has to end by itself.
+fn refused(scene: &mut Scene, flag: &str, value: &str) -> Result<()> {
+    let mut command = Command::new(scene.command.get_program());
+    let mut is_value = false;
+    for word in scene.command.get_args() {
+        command.arg(if is_value { value.as_ref() } else { word });
+        is_value = word == flag;
+    }
+    let output = command.output()?;
+    ensure!(!output.status.success(), "a second server was let in");
+    let words = String::from_utf8_lossy(&output.stderr);
+    eprintln!("it says: {}", words.lines().last().unwrap_or("nothing"));
+    Ok(())
+}
+
+fn same_port(scene: &mut Scene) -> Result<()> {
+    refused(scene, "--data", "memory")
+}
+
+fn same_data(scene: &mut Scene) -> Result<()> {
+    refused(scene, "--port", "0")
+}
+
+fn spoil_the_certificate(scene: &mut Scene) -> Result<()> {
+    fs::write(scene.folder.join("cert.pem"), "garbage")?;
+    scene.signal(Signal::SIGHUP)?;
+    wait(Duration::from_secs(2))?;
+    // New connections get the old one.
+    scene.players().map(drop)
+}
+
+/// What bots felt.
+struct Felt {
+    gap_p99_ms: f64,
+    longest_ms: f64,
+    lost: u64,
+    stall_ms: f64,
+    back: u32,
+}
+
+impl Felt {
+    /// From the last line of the bots.
+    fn read(line: &str, back: u32) -> Result<Felt> {
+        if !line.starts_with("played ") {
+            bail!("the bots said {line:?}");
+        }
+        let after = |words: &str| {
+            let (_, rest) = line.split_once(words)?;
+            rest.split(' ').next()?.parse::<f64>().ok()
+        };
+        let lost = line.split(", ").find_map(|part| part.strip_suffix(" connections lost and resumed")?.parse().ok());
+        Ok(Felt {
+            gap_p99_ms: after(" ms p99 ").context("no p99 in the bots' last line")?,
+            longest_ms: after(" ms max ").context("no longest gap in the bots' last line")?,
+            lost: lost.unwrap_or(0),
+            stall_ms: after("longest stall ").unwrap_or(0.0),
+            back,
+        })
+    }
+
+    fn row(&self, name: &str, players: u32) -> [String; 6] {
+        let Felt { gap_p99_ms, longest_ms, lost, stall_ms, back } = self;
+        let stall = if *lost == 0 { "-".to_owned() } else { format!("{stall_ms:.0}") };
+        [
+            name.to_owned(),
+            format!("{gap_p99_ms:.0}"),
+            format!("{longest_ms:.0}"),
+            lost.to_string(),
+            stall,
+            format!("{back} of {players}"),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bots_last_line_is_read() {
+        let line = "played 20 s with 30 bots: 18000 snapshots, gap p50 33.3 ms p99 41.2 ms max 812.0 ms, rtt 0.9 ms, best score 4, \
+                    30 connections lost and resumed, longest stall 790 ms";
+        let felt = Felt::read(line, 30).expect("it is such a line");
+        assert_eq!(felt.row("a", 30).join("|"), "a|41|812|30|790|30 of 30");
+        let calm =
+            Felt::read("played 20 s with 3 bots: 9 snapshots, gap p50 1.0 ms p99 2.0 ms max 3.0 ms, rtt 0.9 ms", 3);
+        assert_eq!(calm.expect("it is such a line").row("b", 3).join("|"), "b|2|3|0|-|3 of 3");
+        assert!(Felt::read("error: no seat", 0).is_err());
+    }
+}
