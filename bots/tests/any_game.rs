@@ -75,6 +75,7 @@ async fn a_load_run_reports_corrections_in_the_games_words() {
         churn_percent: 0.0,
         threads: 1,
         seed: 1,
+        recording: None,
     };
     let run = tokio::task::spawn_blocking(move || {
         let mut run = Run::start::<Toy>(plan.clone(), Arc::new(AtomicBool::new(false)), 2).expect("threads");

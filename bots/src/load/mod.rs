@@ -7,6 +7,7 @@
 //! | [`worker`] | the threads that run the players |
 //! | [`connection`] | one player's connection |
 //! | [`simulated_client`] | the player without its socket: client, AI and counters |
+//! | [`script`] | what the players of a recorded match did |
 //! | [`frames`], [`handshake`] | WebSocket frames and the opening handshake |
 //! | [`channel`], [`link`] | optional TLS over an optional simulated link over a socket |
 //! | [`statistics`], [`timeline`] | what is counted per worker, per player and per second |
@@ -28,6 +29,7 @@ pub mod mix;
 pub mod plan;
 pub(crate) mod progress_bar;
 pub mod run;
+pub(crate) mod script;
 pub(crate) mod simulated_client;
 pub mod statistics;
 pub mod timeline;

@@ -1,5 +1,6 @@
 //! What a load run does: how many players, over which links, for how long.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::mix::LinkMix;
@@ -35,6 +36,8 @@ pub struct LoadPlan {
     pub threads: usize,
     /// Seed of AIs and simulated links.
     pub seed: u64,
+    /// A recording of the game, whose inputs the players send in place of an AI's.
+    pub recording: Option<Arc<[u8]>>,
 }
 
 impl LoadPlan {

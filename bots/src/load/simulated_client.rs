@@ -1,5 +1,7 @@
 //! A simulated player without its socket: client, AI and counters.
 
+use std::sync::Arc;
+
 use broadside_shared::client::stats::{SnapshotArrival, Stats};
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::game::{Bot, CorrectionCause, Game};
@@ -9,6 +11,7 @@ use broadside_shared::time::MonoTime;
 use glam::Vec2;
 
 use super::frames::{Frame, Opcode, append_masked};
+use super::script::Script;
 use super::statistics::{PlayerCounters, Window};
 use crate::socket::{PlayError, closed_error};
 
@@ -39,6 +42,8 @@ impl WorkerContext<'_> {
 pub(crate) struct SimulatedClient<G: Game> {
     client: Client<G>,
     bot: G::Bot,
+    /// What it does in place of the AI.
+    script: Option<Arc<Script<G::Input>>>,
     full: bool,
     freezes: Option<Stalls>,
     began: MonoTime,
@@ -59,7 +64,7 @@ impl<G: Game> SimulatedClient<G> {
     pub(crate) fn new(
         index: usize,
         client: Client<G>,
-        bot: G::Bot,
+        (bot, script): (G::Bot, Option<Arc<Script<G::Input>>>),
         full: bool,
         freezes: Option<Stalls>,
         began: MonoTime,
@@ -67,6 +72,7 @@ impl<G: Game> SimulatedClient<G> {
         SimulatedClient {
             client,
             bot,
+            script,
             full,
             freezes,
             began,
@@ -151,7 +157,13 @@ impl<G: Game> SimulatedClient<G> {
             self.take_message(&frame, context)?;
         }
         self.sample_ages(context);
-        let input = self.client.bot_view().map(|view| self.bot.decide(&view)).unwrap_or_default();
+        let input = match &self.script {
+            Some(script) => {
+                let ticks = context.now.us_since(self.began) * u64::from(G::TICK_HZ) / 1_000_000;
+                script.input(self.counters.index, ticks)
+            }
+            None => self.client.bot_view().map(|view| self.bot.decide(&view)).unwrap_or_default(),
+        };
         self.client.advance(context.now, &input);
         self.poll(context);
         let next = self.client.next_input_at(context.now);

@@ -20,6 +20,7 @@ use mio::{Events, Poll, Token};
 
 use super::connection::{ConnectionState, PlayerConnection};
 use super::plan::LoadPlan;
+use super::script::{self, Script};
 use super::simulated_client::{SimulatedClient, WorkerContext};
 use super::statistics::{PlayerCounters, Window};
 use crate::socket::PlayError;
@@ -149,14 +150,18 @@ pub(crate) struct Worker<G: Game> {
     gauge_at: MonoTime,
     /// Leaves that are due, with the fraction of the next one, and when they were last computed.
     churn: (f64, MonoTime),
+    /// What the players do, if they have no AI.
+    script: Option<Arc<Script<G::Input>>>,
 }
 
 impl<G: Game> Worker<G> {
     /// # Errors
     /// The system provides no readiness queue.
     pub(crate) fn new(shared: Arc<RunState>, number: usize) -> std::io::Result<Worker<G>> {
+        let script = shared.plan.recording.as_deref().map(script::script::<G>).transpose();
         Ok(Worker {
             number,
+            script: script.map_err(std::io::Error::other)?.map(Arc::new),
             poll: Poll::new()?,
             slots: Vec::new(),
             schedule: BinaryHeap::new(),
@@ -399,7 +404,7 @@ impl<G: Game> Worker<G> {
         let index = self.number + at * shared.workers.len();
         let seed = plan.seed.wrapping_add(index as u64);
         let profile = plan.link.pick(index);
-        let simulated_client = new_client(plan, index, now);
+        let simulated_client = new_client(plan, index, self.script.clone(), now);
         let registry = self.poll.registry();
         let connection = PlayerConnection::connect(
             simulated_client,
@@ -424,17 +429,23 @@ impl<G: Game> Worker<G> {
     }
 }
 
-fn new_client<G: Game>(plan: &LoadPlan, index: usize, now: MonoTime) -> SimulatedClient<G> {
+fn new_client<G: Game>(
+    plan: &LoadPlan,
+    index: usize,
+    script: Option<Arc<Script<G::Input>>>,
+    now: MonoTime,
+) -> SimulatedClient<G> {
     let name = Name::new(&format!("load {index}")).expect("the name is short and printable");
     let agent = concat!("load ", env!("CARGO_PKG_VERSION")).to_owned();
     let full = plan.is_full(index);
     let detail = if full { Detail::Replica } else { Detail::Decode };
-    let room = match plan.rooms {
-        1 => RoomChoice::Quick,
-        rooms => RoomChoice::Room(RoomId((index % rooms) as u32 + 1)),
+    let room = match (plan.rooms, &script) {
+        (1, Some(script)) => RoomChoice::Mode(script.mode),
+        (1, None) => RoomChoice::Quick,
+        (rooms, _) => RoomChoice::Room(RoomId((index % rooms) as u32 + 1)),
     };
     let client = Client::new(ClientConfig { name, agent, room: Some(room), role: Role::Play, detail });
     let seed = plan.seed.wrapping_add(index as u64);
     let bot = if full { G::Bot::new(seed, plan.skill) } else { G::Bot::cheap(seed) };
-    SimulatedClient::new(index, client, bot, full, plan.link.pick(index).freezes(seed), now)
+    SimulatedClient::new(index, client, (bot, script), full, plan.link.pick(index).freezes(seed), now)
 }

@@ -19,6 +19,7 @@ use crate::load::metrics::operator_token;
 use crate::load::mix::LinkMix;
 use crate::load::plan::LoadPlan;
 use crate::load::run::Run;
+use crate::load::script;
 use crate::load::timeline::RunSecond;
 use crate::output::{ReportFile, print_error, print_line, refuse_same_path};
 use crate::report::{Histograms, Report, html_page};
@@ -82,6 +83,10 @@ struct Args {
     /// Skill of the AIs, 0 to 1
     #[arg(long, default_value_t = 0.6, value_name = "SKILL", value_parser = |text: &str| in_range::<f32>(text, 0.0..=1.0, ""))]
     skill: f32,
+
+    /// Play this recording of a match instead of AIs: each player does what one of its players did, again and again, in its mode
+    #[arg(long, value_name = "FILE", conflicts_with = "skill")]
+    from: Option<PathBuf>,
 
     /// Worker threads, 1 to 64 [default: one per core, at most 4]
     #[arg(long, value_name = "THREADS", value_parser = |text: &str| in_range::<usize>(text, 1..=64, " threads"))]
@@ -181,6 +186,7 @@ fn run<G: Game>(args: &Args, server: &str, every: u32) -> anyhow::Result<bool> {
     if let (Some(hz), false) = (args.hz, args.spawn) {
         bail!("--hz {hz} is for the server started by --spawn; a running server has its own --snapshot-every");
     }
+    let recording = args.from.as_deref().map(script::read::<G>).transpose().map_err(anyhow::Error::msg)?;
     let players = args.find_knee.map_or(args.players, |range| range.end);
     health::raise_file_limit(players).map_err(anyhow::Error::msg)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -199,7 +205,7 @@ fn run<G: Game>(args: &Args, server: &str, every: u32) -> anyhow::Result<bool> {
     let target = target.map_err(anyhow::Error::msg)?;
     check_target(&target)?;
     let token = operator_token(args.operator_token.as_deref(), target.resolve()?)?;
-    let plan = LoadPlan { operator_token: token, ..plan(args, target, players) };
+    let plan = LoadPlan { operator_token: token, recording, ..plan(args, target, players) };
     let outcome = measure::<G>(args, &plan, stop)?;
     drop(server);
     write_reports(files, &plan, &outcome)
@@ -237,6 +243,7 @@ fn plan(args: &Args, target: Target, players: usize) -> LoadPlan {
         churn_percent: args.churn,
         threads: args.threads.unwrap_or_else(|| health::cores().min(DEFAULT_THREADS_MAX)),
         seed: args.seed,
+        recording: None,
     }
 }
 

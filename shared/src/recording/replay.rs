@@ -111,6 +111,26 @@ impl<B: AsRef<[u8]> + Clone> Recording<B> {
         })
     }
 
+    /// What every player did, as changes: after how many ticks of the recording, and what from then on. In order of player.
+    ///
+    /// # Errors
+    /// A block cannot be read.
+    pub fn inputs<G: Game>(&self) -> Result<Vec<Vec<(u32, G::Input)>>, RecordingError> {
+        let mut players = BTreeMap::<PlayerId, Vec<_>>::new();
+        let mut first = None;
+        for (_, range) in self.blocks.iter().filter(|(kind, _)| *kind == BlockKind::Ticks) {
+            let batch = Batch::<G>::decode(self.payload(range)).map_err(|_| RecordingError::Damaged(range.start))?;
+            for column in batch.columns {
+                let changes = column.inputs.into_iter().filter_map(|(place, input)| {
+                    let tick = *batch.ticks.get(usize::from(place))?;
+                    Some((tick.since(*first.get_or_insert(tick)), input))
+                });
+                players.entry(column.player).or_default().extend(changes);
+            }
+        }
+        Ok(players.into_values().collect())
+    }
+
     /// Checks that this build can replay it; `rules` is its rules hash.
     ///
     /// # Errors
