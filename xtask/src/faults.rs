@@ -29,7 +29,7 @@ const SEATED_WITHIN: Duration = Duration::from_secs(30);
 /// Where Debian's libfaketime is.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 /// File descriptors of a server that runs out of them: enough for the bots.
-const FILES: usize = 120;
+const FILES: usize = 256;
 
 /// Arguments of `cargo xtask faults`.
 #[derive(clap::Args)]
@@ -52,11 +52,12 @@ struct Fault {
     strike: fn(&mut Scene) -> Result<()>,
 }
 
-const FAULTS: [Fault; 14] = [
+const FAULTS: [Fault; 15] = [
     Fault { name: "nothing", flags: &[], wrapped: bare, strike: |_| Ok(()) },
     Fault { name: "kill -9, and a start 0.3 s later", flags: &[], wrapped: bare, strike: kill },
     Fault { name: "kill -9 three times, 2 to 3 s apart", flags: &[], wrapped: bare, strike: kill_thrice },
     Fault { name: "hand-over (USR2)", flags: &[], wrapped: bare, strike: hand_over },
+    Fault { name: "twenty hand-overs in a row", flags: &[], wrapped: bare, strike: hand_over_often },
     Fault { name: "stopped for 5 s (STOP, CONT)", flags: &[], wrapped: bare, strike: stop },
     Fault { name: "disk full", flags: &[], wrapped: small_disk, strike: fill_the_disk },
     Fault { name: "out of file descriptors", flags: &[], wrapped: few_files, strike: open_many },
@@ -357,8 +358,18 @@ fn kill_thrice(scene: &mut Scene) -> Result<()> {
     Ok(())
 }
 
+/// The signal goes to the group, in which only the last server is left.
 fn hand_over(scene: &mut Scene) -> Result<()> {
-    scene.signal(Signal::SIGUSR2)
+    Ok(killpg(scene.server.process(), Signal::SIGUSR2)?)
+}
+
+fn hand_over_often(scene: &mut Scene) -> Result<()> {
+    for _ in 0..20 {
+        hand_over(scene)?;
+        wait(Duration::from_secs(2))?;
+        let _ = scene.server.ended()?;
+    }
+    Ok(())
 }
 
 fn stop(scene: &mut Scene) -> Result<()> {
