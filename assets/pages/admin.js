@@ -112,7 +112,9 @@ function chatRow(line) {
   return make("li", {}, make("span", { dir: "auto" }, said), s && make("small", {}, timeElement(Number(s)), ` in ${topic.replace(/\/chat$/, "")}`));
 }
 
-function reportRow({ id, reported_s, reporter, subject, body, chat, room, handled_by }) {
+function reportRow({ id, reported_s, reporter, subject, body, chat, room, recorded, handled_by }) {
+  const watch = recorded && make("a", { className: "button slim", href: beside(`replay/${id}`), target: "_blank" }, "Watch");
+  if (watch) watch.append(make("span", { className: "hidden-text" }, ` the minute before the report on ${subject}`));
   const handle = !handled_by && button("Handled", `report on ${subject}`, "handled", () => act("handle_report", { report: id }), "primary");
   return make(
     "li", { "data-report": id }, make(
@@ -120,7 +122,7 @@ function reportRow({ id, reported_s, reporter, subject, body, chat, room, handle
       make("small", {}, `by ${reporter || "somebody"}, `, timeElement(reported_s), room && `, in ${room}`, handled_by && `, handled by ${handled_by}`),
       chat.length ? make("details", { open: openReports().includes(id) }, make("summary", {}, `Chat around it: ${some(chat.length, "line")}`), make("ol", {}, ...chat.map(chatRow))) : null,
     ),
-    make("span", { className: "actions" }, !handled_by && button("Ban or mute", subject, "done", () => judge(subject, null)), handle),
+    make("span", { className: "actions" }, watch, !handled_by && button("Ban or mute", subject, "done", () => judge(subject, null)), handle),
   );
 }
 

@@ -211,6 +211,9 @@ pub(crate) const ROOM: &str = "room";
 /// The address's parameter that names a moment of a recorded match, in seconds.
 pub(crate) const MOMENT: &str = "t";
 
+/// The address's parameter that names the player whose view a recorded match shows first.
+pub(crate) const FOLLOW: &str = "follow";
+
 /// Shows another path relative to [`base`] in the address without loading it. Parameters stay, except for [`ROOM`] and [`MOMENT`]: a
 /// reload must lead to the current room.
 pub(crate) fn set_path(wanted: &str) {

@@ -29,12 +29,14 @@ pub struct GameInfo {
     pub tick_hz: u32,
     /// Never empty.
     pub modes: &'static [ModeSpec],
+    /// Whether players see different entities, so that nobody may see all of them while a room is played.
+    pub hides: bool,
 }
 
 impl GameInfo {
     #[must_use]
     pub fn of<G: Game>() -> GameInfo {
-        GameInfo { name: G::NAME, tick_hz: G::TICK_HZ, modes: G::MODES }
+        GameInfo { name: G::NAME, tick_hz: G::TICK_HZ, modes: G::MODES, hides: G::LAYERS > 1 }
     }
 
     /// See [`broadside_core::room::mode_name`].

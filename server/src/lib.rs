@@ -123,7 +123,7 @@ use net::arrivals::Shards;
 use net::certificate;
 use net::shard::{self, Poller};
 use operator::{OperatorToken, TokenFile};
-use recordings::{Folder, Recordings, Shelf};
+use recordings::{Folder, Recordings};
 use recovery::Predecessor;
 use result_ids::ResultIds;
 use rooms::context::ServerContext;
@@ -395,7 +395,7 @@ fn open<G: Game>(
         lobby: Arc::clone(&lobby.state),
         rooms: Arc::clone(&lobby.directory) as Arc<dyn Rooms>,
         accounts: accounts(&config, store.clone(), context)?,
-        shelf: Arc::new(Shelf::new(&config)),
+        shelf: Arc::clone(&recordings.shelf),
         config,
         metrics,
         store,

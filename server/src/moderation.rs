@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use broadside_core::commands::MinuteFor;
 use broadside_shared::protocol::name::Name;
 use broadside_store::accounts::AccountId;
 use broadside_store::moderation::{self, RestrictionKind};
@@ -142,9 +143,15 @@ fn as_kept(app: &App, report: &Report) -> moderation::Report {
     let name = |party: &ReportParty| party.name.as_ref().map_or(String::new(), |name| name.as_str().to_owned());
     let lines = report.chat.iter().map(|line| format!("{} {} {}: {}", line.at_s, line.topic, line.from, line.text));
     let (_, seat) = app.lobby.sessions.whereabouts(report.by.session);
-    let room = seat.and_then(|seat| app.rooms.get(seat.room)).map_or(String::new(), |room| room.name.clone());
+    let room = seat.and_then(|seat| app.rooms.get(seat.room));
+    let id = new_id(reported_us);
+    if let Some(room) = &room {
+        // It has the report's id, so that it is found again.
+        app.rooms.keep_minute(room.id(), id, MinuteFor::Moderators);
+    }
+    let room = room.map_or(String::new(), |room| room.name.clone());
     moderation::Report {
-        id: new_id(reported_us),
+        id,
         reporter: report.by.account,
         reporter_name: name(&report.by),
         subject: report.of.account,

@@ -53,6 +53,7 @@ impl<C: Cartridge> App<C> {
             "in" => self.go_by_invite(),
             "not-in" => self.lobby.close_invite(),
             "copy" => self.copy_link(),
+            "last-minute" => self.watch_last_minute(),
             "chat" => self.toggle_chat(),
             "channel" => self.chat.switch_channel(),
             "player" if self.client().is_some_and(|client| client.name().as_str() != what) => {

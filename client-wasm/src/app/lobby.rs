@@ -8,6 +8,7 @@ use super::{App, wiring};
 use crate::browser;
 use crate::cartridge::Cartridge;
 use crate::fetch::{self, Answer, text};
+use crate::flow::LAST_MINUTE;
 use crate::hud::lobby::RoomSummary;
 
 /// Milliseconds between two updates of the list of rooms while it is visible.
@@ -76,6 +77,22 @@ impl<C: Cartridge> App<C> {
             Some(_) | None => None,
         };
         self.lobby.pause_invite(link.as_deref());
+    }
+
+    /// Shows the last minute of the room in a window of its own; the game goes on in this one.
+    pub(super) fn watch_last_minute(&self) {
+        let Some(client) = self.client() else { return };
+        let Some((room, ..)) = client.room() else { return };
+        // A private room is known by its code alone.
+        let room = match self.flow.room() {
+            Some(RoomRequest { room: RoomChoice::Code(Some(code)), .. }) => code.to_string(),
+            Some(_) | None => room.0.to_string(),
+        };
+        let follow = client.player().map_or_else(String::new, |player| format!("&{}={}", browser::FOLLOW, player.0));
+        let address = browser::address(&format!("replay/{LAST_MINUTE}?{}={room}{follow}", browser::ROOM));
+        if let Some(window) = browser::window() {
+            let _ = window.open_with_url_and_target_and_features(&address, "_blank", "noopener");
+        }
     }
 
     /// Copies the link to the clipboard.

@@ -19,6 +19,7 @@ use crate::browser;
 use crate::cartridge::{Cartridge, Focus, Place};
 use crate::connection::ServerConnection;
 use crate::fetch;
+use crate::flow::LAST_MINUTE;
 use crate::hud::match_status::clock;
 use crate::hud::replay_bar::BarState;
 use crate::probe::Report;
@@ -99,9 +100,23 @@ pub(super) fn shown_client<'a, G: Game>(
 }
 
 impl<C: Cartridge> App<C> {
-    /// Loads a recording, and shows it.
+    /// Loads a recording, and shows it; or that of the last minute of the room that the address names.
     pub(super) fn open_replay(&self, id: &str) {
         let Some(app) = self.shared.upgrade() else { return };
+        if id == LAST_MINUTE {
+            let room = browser::parameter(browser::ROOM).unwrap_or_default();
+            let room = String::from(js_sys::encode_uri_component(&room));
+            return fetch::ask(&format!("api/rooms/{room}/last-minute"), Some("{}"), move |answer| {
+                wiring::with(&app, |app| match answer {
+                    Ok(answer) => {
+                        let id = fetch::text(&answer, "recording");
+                        browser::set_path(&format!("replay/{id}"));
+                        app.open_replay(&id);
+                    }
+                    Err(why) => app.take_recording(Err(why)),
+                });
+            });
+        }
         fetch::bytes(&format!("api/recordings/{id}"), move |bytes| {
             wiring::with(&app, |app| app.take_recording(bytes));
         });
@@ -134,6 +149,10 @@ impl<C: Cartridge> App<C> {
         if let Some(at_s) = moment.filter(|at_s| at_s.is_finite()) {
             replay.seek(at_s);
             replay.playback.pause();
+        }
+        let follow = browser::parameter(browser::FOLLOW).and_then(|player| player.parse().ok());
+        if let Some(player) = follow.map(PlayerId) {
+            replay.follow(Some(player), Vec2::ZERO);
         }
         self.replay = Some(replay);
         self.replay_bar.open(&SPEEDS, C::FRAMING.whole);

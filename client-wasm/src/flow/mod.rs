@@ -28,6 +28,8 @@ use state::{ConnectionEnd, Notice, PageState, Remedy, countdown, queue_text, unr
 const UNREACHED_ATTEMPTS: u32 = 2;
 /// What the path of a recorded match begins with.
 const REPLAY_PATH: &str = "replay/";
+/// In place of the id of a recording, in an address whose parameters name a room: the last minute of it.
+pub(crate) const LAST_MINUTE: &str = "last";
 const LINK_WITHOUT_ID: &str =
     "That is no link of a recorded match. Such a link ends in 32 digits and letters from a to f.";
 const LINK_WITHOUT_CODE: &str =
@@ -129,7 +131,7 @@ impl PageFlow {
     pub(crate) fn handle_open(&mut self, start: PageStart<'_>) {
         self.name = start.name;
         if let Some(id) = start.path.strip_prefix(REPLAY_PATH) {
-            if is_recording_id(id) {
+            if is_recording_id(id) || id == LAST_MINUTE {
                 self.enter(PageState::Replaying);
                 self.act(PageAction::ShowNotice(Notice::loading_replay()));
                 return self.act(PageAction::OpenReplay(id.to_owned()));

@@ -376,6 +376,12 @@ fn sockets_that_never_open_are_explained_by_the_servers_health() {
 }
 
 #[test]
+fn the_last_minute_of_a_room_is_a_recording_too() {
+    let (_, actions) = Shell::open(PageStart { path: "replay/last", name: name("Ann"), ..PageStart::default() });
+    assert_eq!(actions.last(), Some(&PageAction::OpenReplay("last".to_owned())));
+}
+
+#[test]
 fn a_recorded_match_is_shown_without_a_connection_and_left_for_the_title() {
     const PATH: &str = "replay/01a21f7fee25b774203cfcb01d3ea042";
     let start = || PageStart { path: PATH, name: name("Ann"), stored_room: Some(STORED), ..PageStart::default() };

@@ -161,6 +161,8 @@ pub enum RoomCommand<G: Game> {
     Input(SeatAssignment, InputPacket<G::Input>, MonoTime),
     /// A request of the game, over this connection, with the client's number for the answer.
     Request(SeatAssignment, ConnectionId, u32, G::Request),
+    /// Keeps the last minute of the room under this id, if it is recorded.
+    KeepMinute([u8; 16], MinuteFor),
     /// This shard failed: its connections and their seats are gone.
     ShardLost(usize),
     /// Ends the room if it has no players, reservations or queued joins, bots aside.
@@ -175,6 +177,15 @@ impl<G: Game> RoomCommand<G> {
     pub fn is_droppable(&self) -> bool {
         matches!(self, RoomCommand::Input(..))
     }
+}
+
+/// Whom the last minute of a room is kept for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MinuteFor {
+    /// Whoever watches it now.
+    Viewers,
+    /// Moderators, who look later.
+    Moderators,
 }
 
 /// A command to a shard.

@@ -65,9 +65,11 @@ impl From<RoomCommand<Toy>> for Sent {
             RoomCommand::Follow(seat, player) => Sent::Follow(seat, player),
             RoomCommand::Request(seat, _, id, _) => Sent::Request(seat, id),
             RoomCommand::Input(seat, packet, _) => Sent::Input(seat, packet.first),
-            RoomCommand::Reserve(..) | RoomCommand::ShardLost(_) | RoomCommand::Retire | RoomCommand::Close => {
-                unreachable!("no shard sends this")
-            }
+            RoomCommand::Reserve(..)
+            | RoomCommand::KeepMinute(..)
+            | RoomCommand::ShardLost(_)
+            | RoomCommand::Retire
+            | RoomCommand::Close => unreachable!("no shard sends this"),
         }
     }
 }

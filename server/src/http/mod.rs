@@ -63,6 +63,7 @@ pub(crate) fn router(app: Arc<App>, schema: SchemaFile, websocket: MethodRouter<
         .route(METRICS, get(metrics::metrics))
         .route("/api/rooms", get(api::rooms::rooms).post(api::rooms::create_room))
         .route("/api/rooms/{id}", get(api::rooms::room))
+        .route("/api/rooms/{id}/last-minute", post(api::recordings::last_minute))
         .route("/api/quickplay", post(api::quick_play::quick_play))
         .route("/api/leaderboard", get(api::leaderboard::leaderboard))
         .route("/api/leaderboards", get(api::leaderboards::leaderboards))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use broadside_shared::game::{Game, WhenFull};
 use broadside_shared::ids::RoomId;
@@ -14,7 +14,7 @@ use dashmap::mapref::entry::Entry;
 
 use broadside_core::admission::matching::{self, Fill};
 use broadside_core::admission::reservations::RESERVED_MAX;
-use broadside_core::commands::{Hold, JoinMethod, RoomCommand, SeatLocation};
+use broadside_core::commands::{Hold, JoinMethod, MinuteFor, RoomCommand, SeatLocation};
 use broadside_core::room::{RoomConfig, mode_name, seats_max};
 use broadside_core::room_loop::SavedRoom;
 
@@ -74,25 +74,22 @@ pub trait Rooms: Send + Sync {
         opener: Hold,
     ) -> Result<Arc<RoomEntry>, TooManyRooms>;
 
-    /// See [`Directory::quick_play`].
+    /// The room of [`Directory::quick_play`], with a seat reserved there for a client at `address`: the number that its join must show.
     ///
     /// # Errors
     /// When there is no room at all.
-    fn quick_play(
+    fn reserve_best(
         &self,
         mode: ModeId,
+        address: IpAddr,
         may_open: &dyn Fn() -> Result<Hold, CloseCode>,
-    ) -> Result<Arc<RoomEntry>, CloseCode>;
-
-    /// Reserves a seat in a room for a client at `address`. Returns the number that its join must show. A room that has ended keeps
-    /// nothing; the join is then refused.
-    ///
-    /// # Errors
-    /// When the room or the address is at its limit of reservations.
-    fn reserve(&self, room: RoomId, address: IpAddr) -> Result<u64, NotReserved>;
+    ) -> Result<(Arc<RoomEntry>, Result<u64, NotReserved>), CloseCode>;
 
     /// Frees a seat whose owner is not connected.
     fn leave(&self, seat: SeatLocation);
+
+    /// Keeps the last minute of a room under this id, if the room is recorded.
+    fn keep_minute(&self, room: RoomId, id: [u8; 16], whom: MinuteFor);
 
     /// Ends a room, whoever plays in it.
     fn close(&self, id: RoomId);
@@ -120,6 +117,8 @@ pub struct Directory<G: Game> {
     next: AtomicU32,
     /// Held while an ephemeral room is opened, so that `max_rooms` holds.
     opening: Mutex<()>,
+    /// See [`Directory::taking`].
+    taking: Mutex<()>,
     context: ServerContext,
     pool: Arc<Pool<G>>,
     game: Arc<G::Config>,
@@ -149,6 +148,7 @@ impl<G: Game> Directory<G> {
             by_code,
             next: AtomicU32::new(1),
             opening: Mutex::new(()),
+            taking: Mutex::new(()),
             context,
             pool,
             game,
@@ -329,6 +329,34 @@ impl<G: Game> Directory<G> {
         }
     }
 
+    /// Reserves a seat in a room for a client at `address`. Returns the number that its join must show. A room that has ended keeps
+    /// nothing; the join is then refused.
+    ///
+    /// # Errors
+    /// When the room or the address is at its limit of reservations.
+    fn reserve(&self, room: RoomId, address: IpAddr) -> Result<u64, NotReserved> {
+        let number = secret::number();
+        let Some(room) = self.get(room) else { return Ok(number) };
+        // Commands that the room has not handled yet may be reservations too.
+        let coming = room.status.coming.load(Ordering::Relaxed) as usize;
+        if usize::from(room.status.reserved.load(Ordering::Relaxed)).saturating_add(coming) >= RESERVED_MAX {
+            return Err(NotReserved::RoomFull);
+        }
+        let limits = &self.context.limits;
+        let wants = limits.caps().reservation(room.id(), room.seats_per_address());
+        let hold = limits.take(address, &wants).map_err(NotReserved::TooMuch)?;
+        let until = self.context.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
+        // It may have ended since.
+        let _ = room.send(RoomCommand::Reserve(number, until, hold));
+        Ok(number)
+    }
+
+    /// To be held from a quick play until the join, or the reservation, was sent: the next one then counts it, and two do not take the
+    /// same last seat, of which one would wait for the end of the other's match.
+    pub fn taking(&self) -> MutexGuard<'_, ()> {
+        self.taking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The best public room of a mode, and how full it is.
     fn best(&self, mode: ModeId) -> Option<(Arc<RoomHandle<G>>, Fill)> {
         let open = |room: &RoomHandle<G>| room.code.is_none() && room.info.config.mode == mode && !room.is_over();
@@ -411,34 +439,25 @@ impl<G: Game> Rooms for Directory<G> {
         self.open_locked(mode, name, private, opener).map(|room| room.entry())
     }
 
-    fn quick_play(
+    fn reserve_best(
         &self,
         mode: ModeId,
+        address: IpAddr,
         may_open: &dyn Fn() -> Result<Hold, CloseCode>,
-    ) -> Result<Arc<RoomEntry>, CloseCode> {
-        self.quick_play(mode, may_open).map(|room| room.entry())
-    }
-
-    fn reserve(&self, room: RoomId, address: IpAddr) -> Result<u64, NotReserved> {
-        let number = secret::number();
-        let Some(room) = self.get(room) else { return Ok(number) };
-        // Commands that the room has not handled yet may be reservations too.
-        let coming = room.status.coming.load(Ordering::Relaxed) as usize;
-        if usize::from(room.status.reserved.load(Ordering::Relaxed)).saturating_add(coming) >= RESERVED_MAX {
-            return Err(NotReserved::RoomFull);
-        }
-        let limits = &self.context.limits;
-        let wants = limits.caps().reservation(room.id(), room.seats_per_address());
-        let hold = limits.take(address, &wants).map_err(NotReserved::TooMuch)?;
-        let until = self.context.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
-        // It may have ended since.
-        let _ = room.send(RoomCommand::Reserve(number, until, hold));
-        Ok(number)
+    ) -> Result<(Arc<RoomEntry>, Result<u64, NotReserved>), CloseCode> {
+        let _taking = self.taking();
+        let room = self.quick_play(mode, may_open)?;
+        Ok((room.entry(), self.reserve(room.id(), address)))
     }
 
     fn leave(&self, seat: SeatLocation) {
         // An ended room has no seats to free.
         let _ = self.get(seat.room).map(|room| room.send(RoomCommand::Leave(seat.seat)));
+    }
+
+    fn keep_minute(&self, room: RoomId, id: [u8; 16], whom: MinuteFor) {
+        // A room that has ended has none.
+        let _ = self.get(room).map(|room| room.send(RoomCommand::KeepMinute(id, whom)));
     }
 
     fn close(&self, id: RoomId) {
@@ -470,9 +489,10 @@ impl<G: Game> Rooms for Directory<G> {
 
 fn fill<G: Game>(room: &RoomHandle<G>) -> Fill {
     let status = &room.status;
+    let coming = status.coming.load(Ordering::Acquire);
     // Bots make way for people.
     let people = status.players.load(Ordering::Relaxed).saturating_sub(status.bots.load(Ordering::Relaxed));
     let taken = people + status.reserved.load(Ordering::Relaxed);
-    let waiting = status.waiting.load(Ordering::Relaxed).saturating_add(status.coming.load(Ordering::Relaxed));
+    let waiting = status.waiting.load(Ordering::Relaxed).saturating_add(coming);
     Fill { taken: u32::from(taken), capacity: u32::from(room.info.config.capacity), waiting }
 }

@@ -173,6 +173,8 @@ impl<G: Game> ServerLobby<G> {
     }
 
     fn ask(&self, join: &Join) -> Result<RoomInfo, CloseCode> {
+        let is_quick = matches!(join.choice, RoomChoice::Quick | RoomChoice::Mode(_));
+        let _taking = is_quick.then(|| self.directory.taking());
         let (room, method) = match join.address {
             Some(address) => self.directory.find(join.choice, address, || self.may_open(address))?,
             None => self.directory.find_for_bot(join.choice)?,

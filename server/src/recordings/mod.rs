@@ -56,6 +56,7 @@ struct Open {
     to: Sender<Message>,
     /// Bytes that wait for the disk.
     waiting: Arc<AtomicUsize>,
+    shelf: Arc<Shelf>,
 }
 
 impl fmt::Debug for RecordingSink {
@@ -88,6 +89,13 @@ impl RecordingSink {
     /// Leaves it as it is: it can be read up to there.
     pub fn cut(&self, id: RecordingId) {
         self.tell(Message::Cut(id));
+    }
+
+    /// Lends the last minute of a room to whoever watches it now.
+    pub fn lend_minute(&self, id: RecordingId, bytes: Vec<u8>) {
+        if let Some(open) = &self.0 {
+            open.shelf.lend(id, bytes.into());
+        }
     }
 
     /// Keeps the last minute of a room under a name of its own.

@@ -1,19 +1,22 @@
 //! Recordings for those who watch them.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use super::RecordingId;
 use super::writer::{Folder, RECORDING};
-use crate::config::Config;
 
 /// Most bytes of a recording that is served: an hour with 16 players, at 6.5 kB for a player's minute. A response is held in memory, and an address may hold
 /// 8 MiB of them.
 const SERVED_MAX: u64 = 6 * 1024 * 1024;
+/// Most bytes that are lent: the oldest goes first.
+const LENT_MAX: usize = 32 * 1024 * 1024;
 
 /// A recording that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,18 +32,49 @@ pub enum Found {
 pub struct Shelf {
     /// `None` if nothing is recorded.
     folder: Option<PathBuf>,
-    /// One that is not in the folder.
-    lent: OnceLock<(RecordingId, Bytes)>,
+    /// Those that are not in the folder, the oldest first.
+    lent: Mutex<VecDeque<(RecordingId, Bytes)>>,
+    /// Told of everything that is lent.
+    arrived: Notify,
 }
 
 impl Shelf {
-    pub(crate) fn new(config: &Config) -> Shelf {
-        Shelf { folder: Folder::of(config).map(|folder| folder.path), lent: OnceLock::new() }
+    pub(super) fn new(folder: Option<&Folder>) -> Shelf {
+        Shelf { folder: folder.map(|folder| folder.path.clone()), ..Shelf::default() }
     }
 
-    /// Adds a recording that is not in the folder, once.
+    /// Whether anything is recorded.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Adds a recording that is not in the folder; it goes once others need its place.
     pub fn lend(&self, id: RecordingId, bytes: Bytes) {
-        let _ = self.lent.set((id, bytes));
+        let mut lent = self.lock();
+        let mut held: usize = lent.iter().map(|(_, bytes)| bytes.len()).sum();
+        while held + bytes.len() > LENT_MAX
+            && let Some((_, oldest)) = lent.pop_front()
+        {
+            held -= oldest.len();
+        }
+        lent.push_back((id, bytes));
+        drop(lent);
+        self.arrived.notify_waiters();
+    }
+
+    /// Returns once this recording is lent.
+    pub async fn lent_once(&self, id: RecordingId) {
+        loop {
+            let arrived = self.arrived.notified();
+            tokio::pin!(arrived);
+            // From here on nothing is missed.
+            arrived.as_mut().enable();
+            if self.lent(id).is_some() {
+                return;
+            }
+            arrived.await;
+        }
     }
 
     /// Whether there is a recording that is whole.
@@ -55,7 +89,7 @@ impl Shelf {
     /// The disk fails.
     pub fn read(&self, id: RecordingId) -> std::io::Result<Found> {
         if let Some(bytes) = self.lent(id) {
-            return Ok(Found::Recording(bytes.clone()));
+            return Ok(Found::Recording(bytes));
         }
         let Some(path) = self.file(id) else { return Ok(Found::Nothing) };
         let mut file = match File::open(path) {
@@ -73,8 +107,13 @@ impl Shelf {
         Ok(Found::Recording(bytes.into()))
     }
 
-    fn lent(&self, id: RecordingId) -> Option<&Bytes> {
-        self.lent.get().filter(|(lent, _)| *lent == id).map(|(_, bytes)| bytes)
+    fn lent(&self, id: RecordingId) -> Option<Bytes> {
+        self.lock().iter().find(|(lent, _)| *lent == id).map(|(_, bytes)| bytes.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(RecordingId, Bytes)>> {
+        // A panic while the lock is held leaves no entry half-written.
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn file(&self, id: RecordingId) -> Option<PathBuf> {
@@ -92,18 +131,18 @@ mod tests {
     fn a_recording_is_found_by_its_id_and_one_that_is_too_large_is_not_read() {
         let folder = std::env::temp_dir().join(format!("broadside-shelf-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("the system has a temporary folder");
-        let shelf = Shelf { folder: Some(folder.clone()), lent: OnceLock::new() };
+        let shelf = Shelf { folder: Some(folder.clone()), ..Shelf::default() };
         let [there, large, absent, lent] = [1, 2, 3, 4].map(|number| RecordingId([number; 16]));
         let file = |id: RecordingId| folder.join(format!("{id}.{RECORDING}"));
         fs::write(file(there), b"a match").expect("it can be written");
         File::create(file(large)).expect("it can be made").set_len(SERVED_MAX + 1).expect("it can be that long");
+        shelf.lend(absent, Bytes::from(vec![0; LENT_MAX]));
         shelf.lend(lent, Bytes::from_static(b"another"));
-        shelf.lend(absent, Bytes::from_static(b"a third"));
         let read = |id| shelf.read(id).expect("the disk works");
         assert_eq!(read(there), Found::Recording(Bytes::from_static(b"a match")));
         assert_eq!(read(lent), Found::Recording(Bytes::from_static(b"another")));
         assert_eq!(read(large), Found::TooLarge(SERVED_MAX + 1, SERVED_MAX));
-        assert_eq!(read(absent), Found::Nothing, "only one is lent");
+        assert_eq!(read(absent), Found::Nothing, "what is lent has to fit");
         assert_eq!([there, large, absent, lent].map(|id| shelf.has(id)), [true, true, false, true]);
         assert_eq!(Shelf::default().read(there).expect("there is no disk"), Found::Nothing);
         fs::remove_dir_all(&folder).expect("it is there");

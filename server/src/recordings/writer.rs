@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Message, Open, RecordingId, RecordingSink};
+use super::{Message, Open, RecordingId, RecordingSink, Shelf};
 use crate::config::{Config, Record};
 use crate::metrics::Metrics;
 
@@ -44,6 +44,7 @@ impl Folder {
 
 /// The writer; it ends with [`Recordings::end`].
 pub(crate) struct Recordings {
+    pub(crate) shelf: Arc<Shelf>,
     sink: RecordingSink,
     thread: Option<JoinHandle<()>>,
 }
@@ -67,15 +68,16 @@ impl Recordings {
 /// # Errors
 /// The folder cannot be made, or the operating system gives no thread.
 pub(crate) fn start(folder: Option<Folder>, metrics: Arc<Metrics>) -> std::io::Result<Recordings> {
-    let Some(folder) = folder else { return Ok(Recordings { sink: RecordingSink::default(), thread: None }) };
+    let shelf = Arc::new(Shelf::new(folder.as_ref()));
+    let Some(folder) = folder else { return Ok(Recordings { shelf, sink: RecordingSink::default(), thread: None }) };
     fs::create_dir_all(&folder.path)?;
     let (to, from) = mpsc::channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    let sink = RecordingSink(Some(Open { to, waiting: Arc::clone(&waiting) }));
+    let sink = RecordingSink(Some(Open { to, waiting: Arc::clone(&waiting), shelf: Arc::clone(&shelf) }));
     let mut writer = Writer { folder, files: BTreeMap::new(), waiting, metrics, minute_at: None };
     writer.finish_old();
     let thread = std::thread::Builder::new().name("recordings".to_owned()).spawn(move || writer.run(&from))?;
-    Ok(Recordings { sink, thread: Some(thread) })
+    Ok(Recordings { shelf, sink, thread: Some(thread) })
 }
 
 struct Writer {

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use broadside_core::commands::{RoomCommand, ShardCommand};
+use broadside_core::commands::{MinuteFor, RoomCommand, ShardCommand};
 use broadside_core::results::ResultKey;
 use broadside_core::room::StepPhase;
 use broadside_core::room_loop::{Effects, RoomLoop, Stepped, Timing};
@@ -360,6 +360,17 @@ fn keep<G: Game>(
                 if let Some(id) = recording.take() {
                     context.recordings.end(id, bytes);
                     whole = Some(id);
+                }
+            }
+        }
+    }
+    for (whom, id, minute) in effects.minutes {
+        let id = RecordingId(id);
+        match whom {
+            MinuteFor::Viewers => context.recordings.lend_minute(id, minute),
+            MinuteFor::Moderators => {
+                if context.recordings.begin(id, minute) {
+                    context.recordings.end(id, Vec::new());
                 }
             }
         }

@@ -184,11 +184,12 @@ impl RoomStatus {
 
     /// Publishes the occupancy; `handled` joins and reservations are no longer coming.
     pub(super) fn set_occupancy(&self, occupancy: Occupancy, handled: u32, now: MonoTime) {
-        self.coming.fetch_sub(handled, Ordering::Relaxed);
         self.players.store(occupancy.players, Ordering::Relaxed);
         self.spectators.store(occupancy.spectators, Ordering::Relaxed);
         self.waiting.store(occupancy.queued, Ordering::Relaxed);
         self.reserved.store(occupancy.reserved, Ordering::Relaxed);
+        // Last, and read first: who comes is counted twice for a moment, never not at all.
+        self.coming.fetch_sub(handled, Ordering::Release);
         if occupancy.is_played {
             self.unplayed_since.store(0, Ordering::Relaxed);
         } else if self.unplayed_since.load(Ordering::Relaxed) == 0 {

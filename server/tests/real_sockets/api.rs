@@ -21,7 +21,7 @@ use crate::closing::meant;
 use crate::http::{Reply, ask_over, get, request};
 use crate::scene::{Puppet, Server, ask, bare, close_of, greet, hear, say, seat_of, within};
 
-async fn post(server: &Server, path: &str, body: &str) -> Reply {
+pub(crate) async fn post(server: &Server, path: &str, body: &str) -> Reply {
     post_with(server, path, &[], body).await
 }
 

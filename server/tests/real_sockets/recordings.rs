@@ -3,15 +3,18 @@
 use broadside_server::config::{DataFolder, Record};
 use broadside_server::recordings::{RecordingId, check};
 use broadside_shared::playback::Playback;
+use broadside_shared::protocol::message::{ClientMsg, Request, ServerMsg};
 use broadside_shared::protocol::room::RoomChoice;
 use broadside_shared::toy::{DUEL, MATCH, Toy};
 use broadside_shared::trial::rules_hash;
+use broadside_store::moderation::Reports;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::api::post;
 use crate::http::get;
 use crate::players::{assert_refused, keeper, reached, shown};
-use crate::scene::{Folder, Server, ask as join, bare, look_until_async};
+use crate::scene::{Folder, Server, ask as join, bare, look_until_async, say, seat_of};
 
 const NONE: &str = "00000000000000000000000000000000";
 
@@ -59,6 +62,40 @@ async fn a_match_that_was_played_is_served_and_replays() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_minute_of_a_room_is_lent_and_that_before_a_report_is_kept() {
+    let data = Folder::new();
+    let server = Server::start_with(|config| config.data = DataFolder::Folder(data.0.clone())).await;
+    let (mut ann, mut ben) = (bare(&server).await, bare(&server).await);
+    for (socket, name) in [(&mut ann, "Ann"), (&mut ben, "Ben")] {
+        join(socket, name, RoomChoice::Quick).await;
+        assert!(matches!(seat_of(socket).await, ServerMsg::Joined { .. }));
+    }
+    server.until("players", |players| players == 2).await;
+    let room = server.room().await["id"].clone();
+    let path = format!("/api/rooms/{room}/last-minute");
+    let reply = post(&server, &path, "").await;
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    let lent: Value = serde_json::from_slice(&reply.body).expect("it is JSON");
+    let path = format!("/api/recordings/{}", lent["recording"].as_str().expect("an id"));
+    let reply = get(server.address(), &path, &[]).await;
+    let playback = Playback::<Toy>::new(reply.body.clone().into(), rules_hash::<Toy>()).expect("a recording");
+    assert!(playback.length_s() > 0.0 && playback.length_s() < 61.0, "{}", playback.length_s());
+    assert_refused(&post(&server, "/api/rooms/999/last-minute", "").await, 404, "there is no room");
+
+    say(
+        &mut ann,
+        &ClientMsg::Request { id: 1, request: Request::Report { name: "Ben".to_owned(), text: "rams".to_owned() } },
+    )
+    .await;
+    look_until_async("the report, with its minute", async || {
+        let reports = server.store().reports(Reports::Open, [0xff; 16], 10).await.expect("the store answers");
+        reports.first().is_some_and(|report| server.shelf().has(RecordingId(report.id)))
+    })
+    .await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_records_nothing_has_no_recordings_and_says_so_of_results() {
     let data = Folder::new();
     let server = Server::start_with(|config| {
@@ -74,7 +111,10 @@ async fn a_server_that_records_nothing_has_no_recordings_and_says_so_of_results(
     crate::players::record(&server, "duel", now_us, vec![reached(&ann, 3, broadside_store::results::Outcome::Won)])
         .await;
     assert_eq!(shown(&server, "/api/players/Ann/results").await["results"][0]["recorded"], json!(false));
-    assert_eq!(server.room().await["last_recording"], Value::Null);
+    let room = server.room().await;
+    assert_eq!(room["last_recording"], Value::Null);
+    let minute = format!("/api/rooms/{}/last-minute", room["id"]);
+    assert_refused(&post(&server, &minute, "").await, 404, "is not recorded");
 
     // One that is lent, as `replay FILE --serve` does.
     server.shelf().lend(RecordingId([0; 16]), Bytes::from_static(b"lent"));

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use crate::driver::Browser;
 use crate::page::{Page, State, number};
+use crate::people::Data;
 use crate::server::Server;
 use crate::{DESKTOP, SMALL, setup};
 
@@ -222,6 +223,29 @@ async fn wait_for_address(page: &Page, part: &str) {
         assert!(started_at.elapsed() < crate::DEADLINE, "{part} is not in {}", page.address().await);
         tokio::time::sleep(crate::GLANCE).await;
     }
+}
+
+#[tokio::test]
+async fn the_last_minute_is_watched_from_the_menu_while_the_game_goes_on() {
+    let data = Data::empty();
+    let server = Server::start_with_flags(&["--data", data.path().to_str().expect("a plain path")]).await;
+    let browser = Browser::start().await;
+    let page = browser.open(SMALL, &server.url("/?name=Ann&autojoin=1&effects=low")).await;
+    let playing = page.wait_for("a ship to steer", State::is_playing).await;
+    let seen = number(&playing["snapshots"]);
+    page.wait_for("two seconds of play", |state| number(&state["snapshots"]) > seen + 60.0).await;
+    page.script("window.open = (address) => { window.opened = address; };", Vec::new()).await;
+    page.keys("\u{e00c}").await;
+    page.click("#pause [data-act='last-minute']").await;
+    let address = page.script("return window.opened;", Vec::new()).await;
+    let address = address.as_str().expect("an address").to_owned();
+    assert!(page.state().await.is_playing());
+    page.visit(&format!("{address}&effects=simple")).await;
+    let state = page.wait_for("the last minute", |state| state["phase"] == "replay" && at_s(state) > 1.0).await;
+    assert_eq!(state["replay"]["followed"], "Ann");
+    assert!(number(&state["replay"]["length_s"]) < 61.0, "{state:?}");
+    wait_for_address(&page, "/replay/0").await;
+    assert_eq!(page.errors().await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use broadside_shared::game::Game;
 use broadside_shared::recording::recorder::PLAYERS_MAX;
 
 use super::RoomLoop;
+use crate::commands::MinuteFor;
 
 /// Length of the recordings of a room without matches, in seconds.
 const PART_S: u32 = 600;
@@ -36,6 +37,11 @@ pub enum KeptRecordings {
 }
 
 impl<G: Game> RoomLoop<G> {
+    /// Hands over the last minute, if there is one.
+    pub(super) fn keep_minute(&mut self, id: [u8; 16], whom: MinuteFor) {
+        self.effects.minutes.extend(self.room.last_minute().map(|minute| (whom, id, minute)));
+    }
+
     /// In a room without matches, if everything is kept: begins a recording, and every so often another one.
     pub(super) fn record_part(&mut self) {
         if !self.policy.recording.is_some_and(|recording| recording.keep == KeptRecordings::All) {

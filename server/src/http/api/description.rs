@@ -31,7 +31,7 @@ use super::leaderboards::{__path_leaderboards, __path_seasons};
 use super::notices::__path_announce;
 use super::players::__path_player;
 use super::quick_play::__path_quick_play;
-use super::recordings::__path_recording;
+use super::recordings::{__path_last_minute, __path_recording};
 use super::results::{__path_match_result, __path_player_results};
 use super::rooms::{__path_create_room, __path_room, __path_rooms};
 use super::schema::__path_schema;
@@ -47,7 +47,7 @@ use crate::problem::Problem;
         rooms, create_room, room, quick_play, leaderboard, announce, schema, healthz, readyz, token, account, rename, sign_out, sign_out_everywhere,
         export, delete, ways_to_sign_in, keep_name, sign_in, change_password, recovery_codes, recover, begin_passkey, finish_passkey,
         remove_passkey, begin_passkey_sign_in, finish_passkey_sign_in,
-        leaderboards, seasons, player, player_results, match_result, recording,
+        leaderboards, seasons, player, player_results, match_result, recording, last_minute,
         overview, reports, restrictions, audit, act,
         friends, befriend, unfriend, make_link, invitation, accept_invitation
     ),

@@ -74,9 +74,9 @@ pub(crate) async fn quick_play(
         return refused;
     }
     let may_open = || app.lobby.take_room(address).map_err(|_| CloseCode::TooManyFromAddress);
-    match app.rooms.quick_play(mode, &may_open) {
-        Ok(room) => {
-            let reservation = match app.rooms.reserve(room.id(), address) {
+    match app.rooms.reserve_best(mode, address, &may_open) {
+        Ok((room, reserved)) => {
+            let reservation = match reserved {
                 Ok(reservation) => reservation.to_string(),
                 Err(NotReserved::RoomFull) => {
                     let detail =

@@ -1,18 +1,31 @@
-//! Recordings of matches, as bytes for the page that shows them.
+//! Recordings of matches and of last minutes, as bytes for the page that shows them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::Json;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use broadside_core::commands::MinuteFor;
+use broadside_shared::recording::recorder::PLAYERS_MAX;
+use broadside_store::new_id;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::store::StoredFile;
-use super::results::from_hex;
+use super::results::{from_hex, hex};
+use super::{rate_limited, rooms, uncached};
 use crate::app::App;
 use crate::problem::{Problem, problem};
 use crate::recordings::{Found, RecordingId};
+use crate::requester::Requester;
+use crate::store::now_us;
+
+/// Time in which a room that is recorded hands over its last minute: it does at its next tick.
+const MINUTE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A recording never changes. It is kept for a day, since the server may have to forget it.
 const CACHED: &str = "public, max-age=86400, immutable";
@@ -61,6 +74,58 @@ pub(crate) async fn recording(
             problem(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why")
         }
         Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why"),
+    }
+}
+
+/// The last minute of a room.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LastMinute {
+    /// Number of the recording, for /replay/{id}, while others do not need its place.
+    recording: String,
+}
+
+/// Lends the recording of a room's last minute.
+#[utoipa::path(
+    post,
+    path = "/api/rooms/{id}/last-minute",
+    params(("id" = String, Path, description = "Number of a public room, or code of a private one")),
+    responses(
+        (status = 201, description = "The recording is there", body = LastMinute),
+        (status = 404, description = "No such room, or it is not recorded", body = Problem),
+        (status = 429, description = "This address sends requests too fast", body = Problem)
+    )
+)]
+pub(crate) async fn last_minute(
+    State(app): State<Arc<App>>,
+    Extension(requester): Extension<Requester>,
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
+    let room = match rooms::named(&app, &requester, id) {
+        Ok(room) => room,
+        Err(refusal) => return refusal,
+    };
+    if let Some(refused) = rate_limited(&app, requester.address.ip()) {
+        return refused;
+    }
+    if app.game.hides {
+        return problem(
+            StatusCode::NOT_FOUND,
+            "players of this game see different things: a match is shown once it is over",
+        );
+    }
+    let not_recorded = || {
+        let detail =
+            format!("room {} is not recorded: see --record, and rooms of more than {PLAYERS_MAX} players", room.id());
+        problem(StatusCode::NOT_FOUND, &detail)
+    };
+    if !app.shelf.is_open() {
+        return not_recorded();
+    }
+    let minute = new_id(now_us());
+    app.rooms.keep_minute(room.id(), minute, MinuteFor::Viewers);
+    match tokio::time::timeout(MINUTE_WITHIN, app.shelf.lent_once(RecordingId(minute))).await {
+        Ok(()) => (StatusCode::CREATED, uncached(Json(LastMinute { recording: hex(&minute) }))).into_response(),
+        Err(_) => not_recorded(),
     }
 }
 

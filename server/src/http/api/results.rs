@@ -187,8 +187,8 @@ pub(crate) async fn match_result(
     }
 }
 
-/// Which of these matches are recorded.
-async fn recorded(app: &App, matches: Vec<[u8; 16]>) -> Vec<bool> {
+/// Which of these matches, or last minutes, are recorded.
+pub(super) async fn recorded(app: &App, matches: Vec<[u8; 16]>) -> Vec<bool> {
     let shelf = Arc::clone(&app.shelf);
     let count = matches.len();
     let look = move || matches.into_iter().map(|id| shelf.has(RecordingId(id))).collect();

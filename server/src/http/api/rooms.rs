@@ -159,23 +159,32 @@ pub(crate) async fn room(
     Extension(requester): Extension<Requester>,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
+    match named(&app, &requester, id) {
+        Ok(room) => uncached(Json(view(&app, &room))),
+        Err(refusal) => refusal,
+    }
+}
+
+/// The room that a path names by its number, if it is public, or by its code. Otherwise the answer.
+pub(super) fn named(
+    app: &App,
+    requester: &Requester,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Arc<RoomEntry>, Response> {
     // A path that is not valid UTF-8 names no room.
     let id = id.map(|Path(id)| id).unwrap_or_default();
     let by_number = id.parse().ok().and_then(|id| app.rooms.get(RoomId(id))).filter(|room| room.code.is_none());
     let found = match (by_number, id.parse()) {
         (None, Ok(code)) => match app.rooms.by_code(code, requester.address.ip()) {
             Ok(found) => found,
-            Err(wait_s) => return too_fast(wait_s, requester.address.ip()),
+            Err(wait_s) => return Err(too_fast(wait_s, requester.address.ip())),
         },
         (by_number, _) => by_number,
     };
-    match found {
-        Some(room) => uncached(Json(view(&app, &room))),
-        None => {
-            let id: String = id.chars().take(32).collect();
-            problem(StatusCode::NOT_FOUND, &format!("there is no room `{id}`; it may have ended: see /api/rooms"))
-        }
-    }
+    found.ok_or_else(|| {
+        let id: String = id.chars().take(32).collect();
+        problem(StatusCode::NOT_FOUND, &format!("there is no room `{id}`; it may have ended: see /api/rooms"))
+    })
 }
 
 /// Creates a room. It ends automatically once it has been empty for a while.

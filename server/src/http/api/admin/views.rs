@@ -12,7 +12,7 @@ use broadside_store::moderation::{AuditEntry, Report, Reports, Restriction, Rest
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::results::{from_hex, hex};
+use super::super::results::{from_hex, hex, recorded};
 use super::super::{store_failed, uncached};
 use super::Staff;
 use crate::app::App;
@@ -131,6 +131,8 @@ pub(crate) struct ReportView {
     chat: Vec<String>,
     /// Name of the room.
     room: String,
+    /// Whether the last minute before it can be watched: /api/recordings/{id}, and the page /replay/{id}, by the id of the report.
+    recorded: bool,
     /// Name of who handled it; null while nobody has.
     handled_by: Option<String>,
 }
@@ -257,13 +259,15 @@ pub(crate) async fn reports(
     match app.store.reports(which, before, PAGE).await {
         Ok(found) => {
             let next = next(found.last().map(|report| report.id), found.len());
-            uncached(Json(ReportsView { reports: found.into_iter().map(report_view).collect(), next }))
+            let recorded = recorded(&app, found.iter().map(|report| report.id).collect()).await;
+            let reports = found.into_iter().zip(recorded).map(|(report, recorded)| report_view(report, recorded));
+            uncached(Json(ReportsView { reports: reports.collect(), next }))
         }
         Err(error) => store_failed(&error),
     }
 }
 
-fn report_view(report: Report) -> ReportView {
+fn report_view(report: Report, recorded: bool) -> ReportView {
     ReportView {
         id: hex(&report.id),
         reported_s: report.reported_us / 1_000_000,
@@ -272,6 +276,7 @@ fn report_view(report: Report) -> ReportView {
         body: report.body,
         chat: report.chat.lines().map(str::to_owned).collect(),
         room: report.room,
+        recorded,
         handled_by: report.handled.map(|(by, _)| by),
     }
 }
