@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use broadside_core::room_loop::SavedRoom;
+use broadside_core::room_loop::{SavedRoom, SavedSeat};
 use broadside_core::subscriptions::ParkedSession;
 use broadside_shared::game::Game;
+use broadside_shared::ids::RoomId;
 use broadside_shared::saved;
 use broadside_shared::time::MonoTime;
 use serde::{Deserialize, Serialize};
@@ -131,17 +132,18 @@ impl<G: Game> Predecessor<G> {
         let newest = lobby.context.topics.newest();
         let mut parked: BTreeMap<_, _> = sessions.into_iter().map(|saved| (saved.id, saved)).collect();
         let (count, mut seats) = (rooms.len(), 0);
-        // Rooms leave their state at different moments: who changed rooms in between has two seats, of which the later one counts.
+        // Rooms leave their state at different moments: who changed rooms in between has two seats, of which the later one counts. In one
+        // room somebody has two seats until a shard has given up the first.
+        let place = |room: RoomId, seat: &SavedSeat| (seat.since_us::<G>(), room, seat.assignment.player);
         let mut newest_seat = BTreeMap::new();
-        for seat in rooms.iter().flat_map(|(_, saved, _)| &saved.seats) {
-            let since = seat.since_us::<G>();
-            newest_seat
-                .entry(seat.session)
-                .and_modify(|newest: &mut u64| *newest = since.max(*newest))
-                .or_insert(since);
+        for (entry, saved, _) in &rooms {
+            for seat in &saved.seats {
+                let place = place(entry.info().id, seat);
+                newest_seat.entry(seat.session).and_modify(|newest| *newest = place.max(*newest)).or_insert(place);
+            }
         }
         for (entry, mut saved, world) in rooms {
-            saved.leave_out(|seat| newest_seat.get(&seat.session).is_some_and(|newest| seat.since_us::<G>() < *newest));
+            saved.leave_out(|seat| newest_seat.get(&seat.session) != Some(&place(entry.info().id, seat)));
             let info = entry.info();
             for seat in &saved.seats {
                 let mut session = parked.remove(&seat.session).unwrap_or_else(|| SavedSession {

@@ -334,7 +334,7 @@ impl<G: Game> Directory<G> {
     ///
     /// # Errors
     /// When the room or the address is at its limit of reservations.
-    fn reserve(&self, room: RoomId, address: IpAddr) -> Result<u64, NotReserved> {
+    pub fn reserve(&self, room: RoomId, address: IpAddr) -> Result<u64, NotReserved> {
         let number = secret::number();
         let Some(room) = self.get(room) else { return Ok(number) };
         // Commands that the room has not handled yet may be reservations too.

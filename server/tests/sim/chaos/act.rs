@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use broadside_core::commands::{Hold, RoomCommand, SeatAssignment};
+use broadside_server::checkpoints::segment::Segment;
 use broadside_server::lobby::directory::Rooms as _;
 use broadside_server::rooms::handle::RoomHandle;
 use broadside_server::rooms::mailbox::MAILBOX_MAX;
@@ -37,6 +38,8 @@ impl<G: ChaosGame> Run<G> {
             What::ClockJump(index, ms) => self.players[index].ahead_us += ms * 1000,
             What::Pause(ms) => self.pause(ms),
             What::HandOver(ms) => self.hand_over(ms),
+            What::Checkpoint => self.checkpoint(),
+            What::Crash(ms) => self.crash(ms),
             What::LagShard(shard, ms) => self.lagging[shard] = Some((self.now, self.now.plus_ms(ms))),
             What::FailShard(shard) => {
                 self.checks.shard_fails(&self.server, shard);
@@ -137,11 +140,39 @@ impl<G: ChaosGame> Run<G> {
         let saved = self.server.stand_still();
         // What the last commands said is seen before the server is gone.
         self.look_at_taps();
-        self.results.skip(&self.server);
-        self.now = self.now.plus_ms(ms);
-        self.server = self.server.go_on(&self.setup, &saved, self.now);
-        self.server.taps = Some(Vec::new());
+        self.results.skip(&self.server, &saved);
         self.checks.links_are_lost();
+        self.go_on(&saved, ms);
+    }
+
+    fn checkpoint(&mut self) {
+        let mut saved = self.server.save();
+        // Rooms leave their state at moments of their own.
+        if let Some((before, _)) = &self.saved {
+            for (id, room) in &before.rooms {
+                if id.0 % 2 == 0 {
+                    saved.rooms.insert(*id, room.clone());
+                }
+            }
+        }
+        self.saved = Some((saved, self.server.lobby.context.topics.newest()));
+    }
+
+    fn crash(&mut self, ms: u64) {
+        let Some((saved, newest)) = self.saved.clone() else { return };
+        self.look_at_taps();
+        self.results.skip(&self.server, &saved);
+        self.checks.crashed(newest);
+        self.go_on(&saved, ms);
+    }
+
+    /// Another server goes on, after this many milliseconds without any.
+    fn go_on(&mut self, saved: &Segment, ms: u64) {
+        self.now = self.now.plus_ms(ms);
+        self.server = self.server.go_on(&self.setup, saved, self.now);
+        self.server.taps = Some(Vec::new());
+        // What one server left is none for the one after the next.
+        self.saved = None;
         (self.strays, self.doomed, self.panics) = (Vec::new(), BTreeSet::new(), 0);
         self.cut_until.clear();
         self.lagging.fill(None);

@@ -90,6 +90,19 @@ impl Checks {
         self.asked.clear();
     }
 
+    /// A server goes on as of when this was the number of the newest message: what was said since is lost, and numbers are given again.
+    pub(crate) fn crashed(&mut self, newest: u64) {
+        self.links_are_lost();
+        self.direct.clear();
+        self.published.values_mut().for_each(|all| all.retain(|one| one.number <= newest));
+        for heard in self.sessions.values_mut() {
+            heard.log.clear();
+            heard.direct.clear();
+            heard.topics.clear();
+            heard.missed = true;
+        }
+    }
+
     /// What a shard was about to deliver is lost with it.
     pub(crate) fn shard_fails<G: Game>(&mut self, server: &SimServer<G>, shard: usize) {
         for SessionState { id, connection, seat, .. } in server.lobby.sessions.all() {

@@ -83,6 +83,10 @@ pub(crate) enum What {
     Pause(u64),
     /// Another server takes over, after this many milliseconds in which there is none.
     HandOver(u64),
+    /// The state is left on disk; that of some rooms stays as it was the last time.
+    Checkpoint,
+    /// The server is gone, and another goes on from the checkpoint, after this many milliseconds.
+    Crash(u64),
 }
 
 /// Which room a client asks for.
@@ -123,7 +127,8 @@ impl What {
             | What::FailShard(_)
             | What::Panic(_)
             | What::Pause(_)
-            | What::HandOver(_) => 0..clients,
+            | What::HandOver(_)
+            | What::Crash(_) => 0..clients,
             What::Open(_)
             | What::Join(..)
             | What::Exit(_)
@@ -139,7 +144,8 @@ impl What {
             | What::AskGame(..)
             | What::Reserve(..)
             | What::OpenRoom(..)
-            | What::Retire(_) => 0..0,
+            | What::Retire(_)
+            | What::Checkpoint => 0..0,
         }
     }
 }
@@ -222,11 +228,13 @@ fn what(rng: &mut fastrand::Rng, plan: &Plan) -> What {
             _ => What::Say(client, Chat::Lobby),
         },
         90..93 => What::LagRoom(room, rng.u64(20..1_500)),
-        93..97 => What::LagShard(shard, rng.u64(20..1_500)),
+        93..96 => What::LagShard(shard, rng.u64(20..1_500)),
+        96 => What::Checkpoint,
         97 => What::FailShard(shard),
         98 if rng.u8(..3) == 0 => What::HandOver(rng.u64(1..400)),
         98 => What::Pause(rng.u64(100..12_000)),
-        _ => What::Lose(client),
+        _ if rng.bool() => What::Crash(rng.u64(1..2_000)),
+        _ => What::Checkpoint,
     }
 }
 

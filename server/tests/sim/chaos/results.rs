@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use broadside_core::commands::SeatAssignment;
 use broadside_core::results::{ResultKind, RoomResult};
 use broadside_core::room_loop::RoomLoop;
+use broadside_server::checkpoints::segment::Segment;
 use broadside_shared::game::Game;
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::match_status::MatchPhase;
@@ -33,11 +34,12 @@ struct SeenRoom {
 }
 
 impl ResultChecks {
-    /// The server is about to be gone, and its rooms go on elsewhere.
-    pub(crate) fn skip<G: Game>(&mut self, server: &SimServer<G>) {
+    /// The server is about to be gone, and the rooms go on elsewhere as they were saved.
+    pub(crate) fn skip<G: Game>(&mut self, server: &SimServer<G>, saved: &Segment) {
         server.take_results();
         self.rooms.clear();
         self.unseen = server.lobby.directory.all().iter().map(|room| room.id()).collect();
+        self.unseen.extend(saved.rooms.keys());
     }
 
     pub(crate) fn look<G: Game>(&mut self, server: &SimServer<G>) {

@@ -1,5 +1,6 @@
 //! One chaos run: a plan played against the whole server, with a scheduler that draws from the same seed which thread runs next.
 
+use broadside_server::checkpoints::segment::Segment;
 use broadside_server::lobby::directory::Rooms as _;
 use broadside_shared::protocol::room::ModeId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +73,8 @@ pub(crate) struct Run<G: Game> {
     pub(super) swept_at: MonoTime,
     pub(super) checks: Checks,
     pub(super) results: ResultChecks,
+    /// The newest checkpoint, and the number of the newest message as of then.
+    pub(super) saved: Option<(Segment, u64)>,
     pub(super) hash: u64,
     pub(super) is_settling: bool,
     /// Clients read and say nothing.
@@ -183,6 +186,7 @@ impl<G: ChaosGame> Run<G> {
             swept_at: MonoTime(0),
             checks: Checks::default(),
             results: ResultChecks::default(),
+            saved: None,
             hash: 0xcbf2_9ce4_8422_2325,
             is_settling: false,
             is_quiet: false,

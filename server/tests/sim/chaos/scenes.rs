@@ -105,3 +105,16 @@ fn what_one_player_says_to_another_alone_stays_in_order_whatever_becomes_of_the_
     events.sort_by_key(|(at_ms, _)| *at_ms);
     scene(&events);
 }
+
+#[test]
+fn whoever_had_two_seats_as_the_state_was_saved_has_one_after_a_crash() {
+    // The room has given both, and the shard is about to give up the first.
+    scene(&[
+        (400, What::Exit(LISTENER)),
+        (800, What::LagShard(1, 400)),
+        (900, What::Join(LISTENER, Place::Room(0), Role::Spectate)),
+        (905, What::Join(LISTENER, Place::Room(0), Role::Spectate)),
+        (1_220, What::Checkpoint),
+        (1_600, What::Crash(500)),
+    ]);
+}
