@@ -226,10 +226,7 @@ pub(crate) async fn start_with<G: Game>(
     let Opened { app, lobby, shards, threads, recordings, checkpoints, head } = opened.map_err(StartError::System)?;
     let loaded = moderation::load(&app.store, &app.lobby, store::now_us()).await;
     loaded.context("cannot read accounts").map_err(StartError::System)?;
-    app.supervisor.spawn("sweep", sweep(Arc::clone(&app), Arc::clone(&lobby)));
-    app.supervisor.spawn("reports", moderation::keep_reports(Arc::clone(&app)));
-    app.supervisor.spawn("mutes", moderation::keep_mutes(Arc::clone(&app)));
-    app.supervisor.spawn("watchdog", systemd::feed_watchdog(Arc::clone(&app)));
+    spawn_housekeeping(&app, &lobby);
     let websocket = axum::routing::any(net::upgrade::upgrade::<G>).layer(axum::Extension(shards));
     let router = http::router(Arc::clone(&app), SchemaFile::new::<G>(&app.config), websocket);
     let secure = tls.is_some();
@@ -264,6 +261,13 @@ pub(crate) async fn start_with<G: Game>(
         checkpoints,
         token_file,
     })
+}
+
+fn spawn_housekeeping<G: Game>(app: &Arc<App>, lobby: &Arc<ServerLobby<G>>) {
+    app.supervisor.spawn("sweep", sweep(Arc::clone(app), Arc::clone(lobby)));
+    app.supervisor.spawn("reports", moderation::keep_reports(Arc::clone(app)));
+    app.supervisor.spawn("mutes", moderation::keep_mutes(Arc::clone(app)));
+    app.supervisor.spawn("watchdog", systemd::feed_watchdog(Arc::clone(app)));
 }
 
 /// Opens the store; another process may hold the data folder for a while.

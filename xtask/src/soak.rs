@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -170,7 +170,7 @@ fn bytes_below(folder: &Path) -> Result<u64> {
             let entry = entry?;
             // A file may be gone by now.
             match entry.metadata() {
-                Ok(data) if data.is_dir() => folders.push(PathBuf::from(entry.path())),
+                Ok(data) if data.is_dir() => folders.push(entry.path()),
                 Ok(data) => bytes += data.len(),
                 Err(_) => {}
             }

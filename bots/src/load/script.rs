@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use broadside_shared::game::Game;
 use broadside_shared::protocol::room::ModeId;
-use broadside_shared::recording::replay::Recording;
+use broadside_shared::recording::replay::{InputChanges, Recording};
 use broadside_shared::trial::rules_hash;
 
 /// Most bytes of a file that is read.
@@ -14,12 +14,14 @@ const FILE_MAX: u64 = 256 * 1024 * 1024;
 /// The inputs of recorded players.
 #[derive(Debug)]
 pub(crate) struct Script<I> {
-    /// Changes of each player: after how many ticks, and what from then on.
-    players: Vec<Vec<(u32, I)>>,
+    players: Vec<InputChanges<I>>,
     /// Length of the match, in ticks, at least 1.
     ticks: u32,
     pub(crate) mode: ModeId,
 }
+
+/// The script of a game, which all players share.
+pub(crate) type SharedScript<G> = Arc<Script<<G as Game>::Input>>;
 
 impl<I: Copy + Default> Script<I> {
     /// What the player with this number of a run does after so many ticks: one recorded player after the other, from the start again once

@@ -1,7 +1,5 @@
 //! A simulated player without its socket: client, AI and counters.
 
-use std::sync::Arc;
-
 use broadside_shared::client::stats::{SnapshotArrival, Stats};
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::game::{Bot, CorrectionCause, Game};
@@ -11,7 +9,7 @@ use broadside_shared::time::MonoTime;
 use glam::Vec2;
 
 use super::frames::{Frame, Opcode, append_masked};
-use super::script::Script;
+use super::script::SharedScript;
 use super::statistics::{PlayerCounters, Window};
 use crate::socket::{PlayError, closed_error};
 
@@ -43,7 +41,7 @@ pub(crate) struct SimulatedClient<G: Game> {
     client: Client<G>,
     bot: G::Bot,
     /// What it does in place of the AI.
-    script: Option<Arc<Script<G::Input>>>,
+    script: Option<SharedScript<G>>,
     full: bool,
     freezes: Option<Stalls>,
     began: MonoTime,
@@ -64,7 +62,7 @@ impl<G: Game> SimulatedClient<G> {
     pub(crate) fn new(
         index: usize,
         client: Client<G>,
-        (bot, script): (G::Bot, Option<Arc<Script<G::Input>>>),
+        (bot, script): (G::Bot, Option<SharedScript<G>>),
         full: bool,
         freezes: Option<Stalls>,
         began: MonoTime,

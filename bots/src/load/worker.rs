@@ -20,7 +20,7 @@ use mio::{Events, Poll, Token};
 
 use super::connection::{ConnectionState, PlayerConnection};
 use super::plan::LoadPlan;
-use super::script::{self, Script};
+use super::script::{self, SharedScript};
 use super::simulated_client::{SimulatedClient, WorkerContext};
 use super::statistics::{PlayerCounters, Window};
 use crate::socket::PlayError;
@@ -151,7 +151,7 @@ pub(crate) struct Worker<G: Game> {
     /// Leaves that are due, with the fraction of the next one, and when they were last computed.
     churn: (f64, MonoTime),
     /// What the players do, if they have no AI.
-    script: Option<Arc<Script<G::Input>>>,
+    script: Option<SharedScript<G>>,
 }
 
 impl<G: Game> Worker<G> {
@@ -432,7 +432,7 @@ impl<G: Game> Worker<G> {
 fn new_client<G: Game>(
     plan: &LoadPlan,
     index: usize,
-    script: Option<Arc<Script<G::Input>>>,
+    script: Option<SharedScript<G>>,
     now: MonoTime,
 ) -> SimulatedClient<G> {
     let name = Name::new(&format!("load {index}")).expect("the name is short and printable");

@@ -33,6 +33,9 @@ pub enum RecordingError {
     Damaged(usize),
 }
 
+/// What a player did: after how many ticks of the recording, and what from then on.
+pub type InputChanges<I> = Vec<(u32, I)>;
+
 /// A recording, checked block by block, over bytes that it borrows or shares.
 #[derive(Debug)]
 pub struct Recording<B> {
@@ -111,12 +114,12 @@ impl<B: AsRef<[u8]> + Clone> Recording<B> {
         })
     }
 
-    /// What every player did, as changes: after how many ticks of the recording, and what from then on. In order of player.
+    /// What every player did, in order of player.
     ///
     /// # Errors
     /// A block cannot be read.
-    pub fn inputs<G: Game>(&self) -> Result<Vec<Vec<(u32, G::Input)>>, RecordingError> {
-        let mut players = BTreeMap::<PlayerId, Vec<_>>::new();
+    pub fn inputs<G: Game>(&self) -> Result<Vec<InputChanges<G::Input>>, RecordingError> {
+        let mut players = BTreeMap::<PlayerId, InputChanges<G::Input>>::new();
         let mut first = None;
         for (_, range) in self.blocks.iter().filter(|(kind, _)| *kind == BlockKind::Ticks) {
             let batch = Batch::<G>::decode(self.payload(range)).map_err(|_| RecordingError::Damaged(range.start))?;

@@ -102,7 +102,7 @@ pub(crate) async fn last_minute(
 ) -> Response {
     let room = match rooms::named(&app, &requester, id) {
         Ok(room) => room,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     if let Some(refused) = rate_limited(&app, requester.address.ip()) {
         return refused;

@@ -161,7 +161,7 @@ pub(crate) async fn room(
 ) -> Response {
     match named(&app, &requester, id) {
         Ok(room) => uncached(Json(view(&app, &room))),
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     }
 }
 
@@ -170,20 +170,21 @@ pub(super) fn named(
     app: &App,
     requester: &Requester,
     id: Result<Path<String>, PathRejection>,
-) -> Result<Arc<RoomEntry>, Response> {
+) -> Result<Arc<RoomEntry>, Box<Response>> {
     // A path that is not valid UTF-8 names no room.
     let id = id.map(|Path(id)| id).unwrap_or_default();
     let by_number = id.parse().ok().and_then(|id| app.rooms.get(RoomId(id))).filter(|room| room.code.is_none());
     let found = match (by_number, id.parse()) {
         (None, Ok(code)) => match app.rooms.by_code(code, requester.address.ip()) {
             Ok(found) => found,
-            Err(wait_s) => return Err(too_fast(wait_s, requester.address.ip())),
+            Err(wait_s) => return Err(Box::new(too_fast(wait_s, requester.address.ip()))),
         },
         (by_number, _) => by_number,
     };
     found.ok_or_else(|| {
         let id: String = id.chars().take(32).collect();
-        problem(StatusCode::NOT_FOUND, &format!("there is no room `{id}`; it may have ended: see /api/rooms"))
+        let detail = format!("there is no room `{id}`; it may have ended: see /api/rooms");
+        Box::new(problem(StatusCode::NOT_FOUND, &detail))
     })
 }
 
