@@ -148,7 +148,7 @@ impl Scene {
             "--bots",
             "0",
             "--capacity",
-            "200",
+            "1000",
             "--limit-exempt",
             "127.0.0.1",
             "--metrics-allow",
