@@ -275,10 +275,11 @@ async fn a_server_that_was_killed_gives_everyone_back_the_same_seat_and_the_same
     second.reconnect(&target(&listens)).await.expect("it listens");
     until(second, |second| second.client().queue_position() == Some(1)).await;
     until(&mut stranger, |stranger| stranger.client().queue_position() == Some(2)).await;
+    first.reconnect(&target(&listens)).await.expect("it listens");
+    until(first, |first| first.client().queue_position() == Some(1)).await;
     come_back(&mut players, &listens).await;
     assert_eq!(seats(&players), before);
     assert_eq!(metric(&listens, "broadside_players").await, 4.0, "nobody has two seats");
-    first.reconnect(&target(&listens)).await.expect("it listens");
     players.pop().expect("four play").leave().await;
     until(first, Player::joined).await;
     for (behind, place) in [(second, 1), (&mut stranger, 2)] {

@@ -6,7 +6,7 @@
 //! - `level`: a whole server under N players, and the floor for the same frames right after it.
 //! - `wss`: the same players in the clear and by TLS.
 //! - `draw`: the page without a GPU, by either renderer, through `webdriver`.
-//! - `table`, [`plot`], [`page`]: tables, drawings, and where they go in `docs/BENCHMARKS.md`.
+//! - [`page`]: where tables and drawings go in `docs/BENCHMARKS.md`.
 //! - `gate`: the limits on cost.
 
 mod counts;

@@ -12,7 +12,7 @@ use crate::results::RoomResult;
 /// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stepped {
-    /// A tick was stepped: [`RoomLoop::finish`] returns when the next one is due.
+    /// A tick was stepped: [`finish`](super::RoomLoop::finish) returns when the next one is due.
     Ticked,
     /// The room is empty: no tick until the next command.
     Asleep,

@@ -114,8 +114,10 @@ pub(crate) async fn last_minute(
         );
     }
     let not_recorded = || {
-        let detail =
-            format!("room {} is not recorded: see --record, and rooms of more than {PLAYERS_MAX} players", room.id());
+        let detail = format!(
+            "room {} is not recorded: its operator records nothing, or more than {PLAYERS_MAX} play there",
+            room.id()
+        );
         problem(StatusCode::NOT_FOUND, &detail)
     };
     if !app.shelf.is_open() {

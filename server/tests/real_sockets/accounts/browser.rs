@@ -40,6 +40,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Does not send this cookie any longer.
+    #[cfg(feature = "oidc")]
     pub(crate) fn forget(&self, name: &str) {
         self.cookies.borrow_mut().remove(name);
     }
