@@ -129,8 +129,8 @@ impl Scene {
         let folder = std::env::temp_dir().join(format!("broadside-faults-{}", std::process::id()));
         fs::create_dir_all(folder.join("data")).with_context(|| format!("cannot make {}", folder.display()))?;
         let played = Scene::start(&folder, fault, wrapped).and_then(|mut scene| scene.run(fault, players));
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-        played
+        let removed = fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()));
+        played.and_then(|felt| removed.map(|()| felt))
     }
 
     fn start(folder: &Path, fault: &Fault, wrapped: &[String]) -> Result<Scene> {
@@ -208,9 +208,7 @@ impl Scene {
         } else {
             http::get(self.address, "/metrics")?.body
         };
-        let body = String::from_utf8_lossy(&body).into_owned();
-        let line = body.lines().find_map(|line| line.strip_prefix("broadside_players "));
-        line.and_then(|value| value.parse().ok()).context("the metrics have no broadside_players")
+        Ok(http::metric(&String::from_utf8_lossy(&body), "broadside_players")? as u32)
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
@@ -261,6 +259,13 @@ impl Scene {
         };
         ensure!(status.success(), "the server ended with {status}");
         Ok(())
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        // A successor is no child of ours. There is nobody left after a fault that went well.
+        let _ = killpg(self.server.process(), Signal::SIGKILL);
     }
 }
 

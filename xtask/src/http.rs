@@ -25,6 +25,15 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Result<Answer> {
     ask(address, "GET", path, "", PATIENCE)
 }
 
+/// A value on a page of metrics without labels.
+///
+/// # Errors
+/// The page has no such metric.
+pub(crate) fn metric(page: &str, name: &str) -> Result<f64> {
+    let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.and_then(|value| value.parse().ok()).with_context(|| format!("the metrics have no {name}"))
+}
+
 /// Any method, with a body of JSON; each read may take `patience`.
 ///
 /// # Errors

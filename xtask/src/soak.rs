@@ -122,10 +122,7 @@ fn one_minute(
         fs::read_to_string(&report).context("the crowd left no report: see `cargo xtask bench` for what it needs")?;
     let report: Value = serde_json::from_str(&text)?;
     let sample = sample.context("the crowd left early")?;
-    let value = |name: &str| {
-        let line = sample.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.and_then(|value| value.parse::<f64>().ok()).with_context(|| format!("the metrics have no {name}"))
-    };
+    let value = |name: &str| http::metric(&sample, name);
     let now = buckets(&sample);
     let tick_p99_ms = p99(before, &now).map(|seconds| seconds * 1000.0);
     *before = now;
