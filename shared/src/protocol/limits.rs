@@ -88,6 +88,10 @@ pub const FRAMES_BURST: u32 = 1200;
 pub const BYTES_PER_S: u32 = 32 * 1024;
 /// Bytes a client may send at once: those of [`FRAMES_BURST`], with a margin.
 pub const BYTES_BURST: u32 = 256 * 1024;
+/// Longest address of a node of a cluster, in bytes; the server refuses a longer one among its flags.
+pub const NODE_URL_MAX: usize = 200;
+/// Most other nodes that a server tells its clients of.
+pub const NODES_TOLD_MAX: usize = 16;
 
 const _: () = assert!(ROOM_STATE_MAX < UPDATES_BYTES_MAX, "the state of a room fits a snapshot's updates");
 const _: () = assert!(PING_EVERY_US * 3 < SILENCE_US, "a peer gets three chances to answer before it counts as dead");

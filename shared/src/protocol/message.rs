@@ -271,6 +271,21 @@ pub enum ServerMsg {
     ServerNotice(ServerNotice),
     /// The handshake of this connection.
     Handshake(Handshake),
+    /// What the client wants is on another server of the cluster: this one closes the connection with 1012, and the client connects there
+    /// at once, with the same name, role and account.
+    Redirect {
+        /// Where to connect, such as `wss://n2.example.org/game`: scheme, host, port if it is not the default, and base path without a
+        /// final `/`. At most [`NODE_URL_MAX`](super::limits::NODE_URL_MAX) bytes.
+        url: String,
+        /// What to ask for there, in a new session, instead of what this connection asked for; `None` to resume the session there with
+        /// the token that this connection showed. It holds for this once: whoever loses the seat there asks for what the player chose.
+        join: Option<RoomChoice>,
+    },
+    /// The other servers of the cluster, after the welcome and when they change: whoever can no longer connect to this one tries them.
+    Nodes {
+        /// As in [`ServerMsg::Redirect`], at most [`NODES_TOLD_MAX`](super::limits::NODES_TOLD_MAX); none outside a cluster.
+        urls: Vec<String>,
+    },
 }
 
 /// What is published in a topic.

@@ -36,7 +36,7 @@ use crate::replication::bits::WireError;
 /// The WebSocket subprotocol of both ends.
 pub const SUBPROTOCOL: &str = "broadside.v1";
 /// Counts wire changes within [`SUBPROTOCOL`]; the hello carries it, and both ends must have the same.
-pub const REVISION: u16 = 3;
+pub const REVISION: u16 = 4;
 
 /// Bytes of the WebSocket header of a payload of `len` bytes (RFC 6455, section 5.2); a client's frames carry a mask of
 /// 4 more.
