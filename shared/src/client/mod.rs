@@ -19,7 +19,8 @@
 //! | [`interpolation`] | all other entities, drawn a little in the past between two snapshots |
 //! | [`stats`] | running statistics |
 //! | [`requests`] | unanswered requests |
-//! | [`retry`] | when to connect again |
+//! | [`retry`] | pauses before connecting again |
+//! | [`nodes`] | which node of a cluster to connect to, and when |
 //! | [`room_request`] | a requested room, as text and as a link |
 //!
 //! [`Client`] has the shape of every core here: `handle_*` takes what happened and when, `poll_*` gives what to do next. It
@@ -31,6 +32,7 @@ mod control;
 pub mod interpolation;
 mod lead;
 mod local_player;
+pub mod nodes;
 mod output;
 mod pace;
 mod prediction;

@@ -1,11 +1,9 @@
 //! When to reconnect: soon at first, later with each attempt, and not all clients at the same time.
 
-use crate::protocol::close::CloseCode;
-
 /// First pause in milliseconds.
 const FIRST_MS: f64 = 500.0;
-/// Longest pause in milliseconds before the first attempt when another server has taken over.
-const SOON_MS: u32 = 40;
+/// Longest pauses in milliseconds where another server waits already: one that is not quite ready costs no second.
+const SHORT_MS: [u32; 5] = [40, 80, 160, 320, 640];
 /// Longest pause in milliseconds.
 const LONGEST_MS: f64 = 10_000.0;
 
@@ -14,6 +12,8 @@ const LONGEST_MS: f64 = 10_000.0;
 #[derive(Debug, Clone)]
 pub struct Backoff {
     attempts: u32,
+    /// The short pauses that are left; `None` before the first.
+    short: Option<&'static [u32]>,
     rng: fastrand::Rng,
 }
 
@@ -21,25 +21,42 @@ impl Backoff {
     /// Pauses from a seed, which should differ between clients.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Backoff { attempts: 0, rng: fastrand::Rng::with_seed(seed) }
+        Backoff { attempts: 0, short: None, rng: fastrand::Rng::with_seed(seed) }
     }
 
-    /// The pause before the next attempt, in milliseconds.
+    /// The pause before the next attempt, in milliseconds. It ends the short ones.
     pub fn next_pause_ms(&mut self) -> u32 {
+        self.short = Some(&[]);
         let longest = (FIRST_MS * f64::from(1u32 << self.attempts.min(10))).min(LONGEST_MS);
         self.attempts += 1;
         (longest * (0.5 + 0.5 * self.rng.f64())) as u32
     }
 
-    /// The pause before the next attempt after the server closed with this code, in milliseconds: hardly any before the first attempt if
-    /// another server has taken over already.
-    pub fn pause_after_ms(&mut self, code: Option<CloseCode>) -> u32 {
-        let pause_ms = self.next_pause_ms();
-        let is_soon = self.attempts == 1 && code == Some(CloseCode::Restarting);
-        if is_soon { self.rng.u32(..SOON_MS) } else { pause_ms }
+    /// A pause as long as the last one, in milliseconds: for an attempt at another server.
+    pub fn same_pause_ms(&mut self) -> u32 {
+        self.attempts = self.attempts.saturating_sub(1);
+        self.next_pause_ms()
     }
 
-    /// Attempts since the last success.
+    /// Starts a row of short pauses: another server waits already.
+    pub fn start_short(&mut self) {
+        self.short = Some(&SHORT_MS);
+    }
+
+    /// The next of the short pauses, in milliseconds; `None` if there are none, or no more.
+    pub fn short_pause_ms(&mut self) -> Option<u32> {
+        let (longest, left) = self.short?.split_first()?;
+        self.short = Some(left);
+        Some(self.rng.u32(..*longest))
+    }
+
+    /// Whether there was no pause since the last success.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.attempts == 0 && self.short.is_none()
+    }
+
+    /// Attempts since the last success, those after short pauses left out.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
@@ -47,7 +64,7 @@ impl Backoff {
 
     /// The connection succeeded: starts with short pauses again.
     pub fn reset(&mut self) {
-        self.attempts = 0;
+        (self.attempts, self.short) = (0, None);
     }
 }
 
@@ -64,10 +81,28 @@ mod tests {
         assert_ne!(pauses, (0..8).map(|_| b.next_pause_ms()).collect::<Vec<_>>());
         a.reset();
         assert!(a.next_pause_ms() <= 500);
-        a.reset();
-        assert!(a.pause_after_ms(Some(CloseCode::Restarting)) < SOON_MS);
-        assert!(a.pause_after_ms(Some(CloseCode::Restarting)) >= 500, "only the first attempt");
-        b.reset();
-        assert!(b.pause_after_ms(Some(CloseCode::GoingAway)) >= 250);
+        assert!(a.same_pause_ms() <= 500, "no longer than the one before");
+        assert!(a.next_pause_ms() >= 500);
+    }
+
+    #[test]
+    fn a_row_of_short_pauses_comes_before_the_normal_ones() {
+        for seed in 0..100 {
+            let mut backoff = Backoff::new(seed);
+            assert!(backoff.is_fresh());
+            assert_eq!(backoff.short_pause_ms(), None, "nobody has started them");
+            backoff.start_short();
+            for longest in SHORT_MS {
+                assert!(!backoff.is_fresh());
+                assert!(backoff.short_pause_ms().is_some_and(|pause| pause < longest), "{longest}");
+            }
+            assert_eq!((backoff.short_pause_ms(), backoff.attempts(), backoff.is_fresh()), (None, 0, false));
+            assert!((250..=500).contains(&backoff.next_pause_ms()));
+            backoff.reset();
+            assert!(backoff.is_fresh());
+            backoff.start_short();
+            backoff.next_pause_ms();
+            assert_eq!(backoff.short_pause_ms(), None, "a normal pause ends them");
+        }
     }
 }
