@@ -1,5 +1,6 @@
 //! The browser's API for the rest of the crate: window, clock, storage, address, listeners.
 
+use broadside_shared::protocol::token::Token;
 use broadside_shared::time::MonoTime;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::convert::FromWasmAbi;
@@ -142,6 +143,24 @@ fn key_here(key: &str) -> String {
     }
 }
 
+/// Storage key of the session's token: in the tab, so that a reload finds it and another tab does not.
+const TOKEN_KEY: &str = "broadside.token";
+/// Storage key of the WebSocket's address at which the session is.
+const NODE_KEY: &str = "broadside.node";
+
+/// The session of this tab before a reload: its token, and the address of its WebSocket.
+#[must_use]
+pub(crate) fn recall_session() -> Option<(Token, String)> {
+    let token = Token::from_text(&recall_in_tab(TOKEN_KEY)?)?;
+    Some((token, recall_in_tab(NODE_KEY).unwrap_or_default()))
+}
+
+/// Stores the session of this tab for a reload, or deletes it.
+pub(crate) fn remember_session(session: Option<(Token, &str)>) {
+    remember_in_tab(TOKEN_KEY, session.map(|(token, _)| token.to_text()).as_deref());
+    remember_in_tab(NODE_KEY, session.map(|(_, node)| node));
+}
+
 fn tab_storage() -> Option<web_sys::Storage> {
     window()?.session_storage().ok()?
 }
@@ -185,6 +204,11 @@ impl Drop for Ticker {
             window.clear_interval_with_handle(id);
         }
     }
+}
+
+/// Writes a warning to the console.
+pub(crate) fn log_warning(what: &str) {
+    web_sys::console::warn_1(&JsValue::from_str(what));
 }
 
 /// Writes an error to the console.

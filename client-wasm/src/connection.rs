@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use broadside_shared::client::nodes::{Arrival, Nodes};
 use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::game::Game;
@@ -20,8 +21,6 @@ use crate::socket::{Socket, SocketEvent};
 /// Unsent bytes in the browser from which on inputs are dropped: on a stalled link old inputs are worthless and only delay new
 /// ones.
 const UNSENT_MAX: u32 = 16 * 1024;
-/// Storage key of the session's token: in the tab, so that a reload finds it and another tab does not.
-pub(crate) const TOKEN_KEY: &str = "broadside.token";
 /// Longest time between two calls of [`ServerConnection::pump`] while the page is awake, in microseconds.
 const AWAKE_US: u64 = 1_000_000;
 /// Milliseconds between two polls of a simulated link; the shortest that browsers allow.
@@ -53,8 +52,12 @@ pub(crate) struct ServerConnection<G: Game> {
     wake: Rc<dyn Fn()>,
     received_at: MonoTime,
     pumped_at: MonoTime,
+    /// Time until the socket counts as unreachable, in microseconds.
+    open_timeout_us: u64,
     /// Whether the socket has opened.
     opened: bool,
+    /// What the server is to the client.
+    arrival: Arrival,
     /// The account that the hello is to carry; `None` once the hello was said.
     asked: Option<AskedAccount>,
     /// The account that the hello carried, until it is taken.
@@ -62,13 +65,13 @@ pub(crate) struct ServerConnection<G: Game> {
 }
 
 impl<G: Game> ServerConnection<G> {
-    /// Starts to connect; `wake` is called on every arrival. The client of a lost connection resumes its seat.
+    /// Starts to connect to the present one of `nodes`; `wake` is called whenever something arrives. The client of a lost connection resumes its
+    /// seat.
     ///
     /// # Errors
     /// The browser's objection to the address.
-    pub(crate) fn open(client: Client<G>, wake: Rc<dyn Fn()>) -> Result<Self, String> {
-        let url = browser::socket_url().ok_or("the page has no address")?;
-        let socket = Socket::open(&url, Rc::clone(&wake))?;
+    pub(crate) fn open(client: Client<G>, nodes: &Nodes, wake: Rc<dyn Fn()>) -> Result<Self, String> {
+        let socket = Socket::open(nodes.url(), Rc::clone(&wake))?;
         let asked = Some(AskedAccount::ask(Rc::clone(&wake)));
         let now = browser::now();
         Ok(ServerConnection {
@@ -80,7 +83,9 @@ impl<G: Game> ServerConnection<G> {
             wake,
             received_at: now,
             pumped_at: now,
+            open_timeout_us: nodes.open_timeout_us(),
             opened: false,
+            arrival: nodes.arrival(),
             asked,
             account: None,
         })
@@ -103,12 +108,8 @@ impl<G: Game> ServerConnection<G> {
             role: self.client.room().map(|(_, _, role)| role),
             has_player_state: self.client.local_player().is_some(),
             queue_position: self.client.queue_position(),
+            opened: self.opened,
         }
-    }
-
-    #[must_use]
-    pub(crate) fn was_open(&self) -> bool {
-        self.opened
     }
 
     /// Puts a simulated link with this profile between socket and client, or removes it for [`LinkProfile::CLEAN`].
@@ -173,7 +174,11 @@ impl<G: Game> ServerConnection<G> {
         if let Some(end) = self.pump_link() {
             return Some(end);
         }
-        let timeout_us = if self.phase() == Phase::Playing { SILENCE_US } else { GREETING_US };
+        let timeout_us = match self.phase() {
+            Phase::Playing => SILENCE_US,
+            _ if !self.opened => self.open_timeout_us,
+            Phase::Greeting | Phase::Lobby | Phase::Joining => GREETING_US,
+        };
         (browser::now().us_since(self.received_at) > timeout_us).then_some(ConnectionEnd::TimedOut)
     }
 
@@ -184,7 +189,7 @@ impl<G: Game> ServerConnection<G> {
             self.client.set_account(account.as_ref().map(|account| account.token));
             self.account = account;
             self.received_at = browser::now();
-            self.client.handle_open(self.received_at);
+            self.client.handle_open_at(self.received_at, self.arrival);
         }
     }
 

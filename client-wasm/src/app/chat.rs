@@ -11,7 +11,6 @@ use broadside_shared::time::MonoTime;
 use super::App;
 use crate::browser;
 use crate::cartridge::Cartridge;
-use crate::connection::TOKEN_KEY;
 use crate::hud::chat::{Channel, ChatLineKind};
 use crate::hud::chat_command::{self, ChatCommand, quoted};
 use crate::hud::kill_feed::KillFeedName;
@@ -162,7 +161,7 @@ impl<C: Cartridge> App<C> {
         while let Some(event) = self.connection.as_mut().and_then(|connection| connection.client.poll_event()) {
             match event {
                 ClientEvent::Welcomed(token) => {
-                    browser::remember_in_tab(TOKEN_KEY, Some(&token.to_text()));
+                    browser::remember_session(Some((token, self.flow.nodes().url())));
                     for topic in [Topic::LobbyChat, Topic::Leaderboard, Topic::Notices] {
                         self.subscribe(topic);
                     }

@@ -7,13 +7,12 @@ use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
-use broadside_shared::protocol::token::Token;
 use glam::Vec2;
 
 use super::{App, wiring};
 use crate::browser;
 use crate::cartridge::{Cartridge, Focus, Place};
-use crate::connection::{ServerConnection, TOKEN_KEY};
+use crate::connection::ServerConnection;
 use crate::fetch;
 use crate::flow::PageFlow;
 use crate::flow::actions::{LostConnection, PageAction, PageStart};
@@ -91,9 +90,10 @@ impl<C: Cartridge> App<C> {
             let report = connection.report();
             let lost = end.and_then(|end| {
                 let connection = self.connection.take()?;
-                let lost = LostConnection { end, opened: connection.was_open(), reason: connection.reason };
-                self.kept_client = Some(connection.client);
-                Some(lost)
+                let (mut client, reason) = (connection.client, connection.reason);
+                let (redirect, nodes) = (client.take_redirect(), client.take_nodes());
+                self.kept_client = Some(client);
+                Some(LostConnection { end, reason, redirect, nodes })
             });
             self.flow.handle_connection(browser::now(), report, lost);
             self.perform_actions();
@@ -125,7 +125,7 @@ impl<C: Cartridge> App<C> {
             PageAction::StoreRoom(room) => {
                 browser::remember_in_tab(ROOM_KEY, room.map(|room| room.to_text(C::Game::MODES)).as_deref());
             }
-            PageAction::DeleteToken => browser::remember_in_tab(TOKEN_KEY, None),
+            PageAction::DeleteToken => browser::remember_session(None),
             PageAction::SetPath(path) => browser::set_path(&path),
             PageAction::Enter(state) => self.enter(state),
             PageAction::OpenReplay(id) => self.open_replay(&id),
@@ -137,6 +137,7 @@ impl<C: Cartridge> App<C> {
             PageAction::CloseInvite => self.lobby.close_invite(),
             PageAction::Click => self.speaker.click(SoundId::CLICK),
             PageAction::AskHealth { retry } => self.ask_health(retry),
+            PageAction::Warn(text) => browser::log_warning(&text),
             PageAction::ReloadPage => {
                 if let Some(window) = browser::window() {
                     let _ = window.location().reload();
@@ -163,7 +164,7 @@ impl<C: Cartridge> App<C> {
             self.pending_requests.clear();
             self.new_client()
         });
-        match ServerConnection::open(client, Rc::clone(&self.wake)) {
+        match ServerConnection::open(client, self.flow.nodes(), Rc::clone(&self.wake)) {
             Ok(connection) => {
                 self.connection = Some(connection);
                 self.sockets += 1;
@@ -181,7 +182,7 @@ impl<C: Cartridge> App<C> {
         let (room, role) = self.flow.room().map_or((None, Role::Play), |room| (Some(room.room), room.role));
         let mut client = Client::new(ClientConfig { name, agent, room, role, detail: Detail::View });
         // A token that survived a reload.
-        if let Some(token) = browser::recall_in_tab(TOKEN_KEY).and_then(|text| Token::from_text(&text)) {
+        if let Some((token, _)) = browser::recall_session() {
             client.set_token(token);
         }
         client

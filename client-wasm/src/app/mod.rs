@@ -30,6 +30,7 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use broadside_shared::client::Client;
+use broadside_shared::client::nodes::Nodes;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::game::Game;
 use glam::Vec2;
@@ -149,7 +150,7 @@ impl<C: Cartridge> App<C> {
             connection: None,
             kept_client: None,
             replay: None,
-            flow: PageFlow::new(browser::entropy(), C::Game::MODES),
+            flow: PageFlow::new(known_nodes(), C::Game::MODES),
             sockets: 0,
             invite: None,
             pending_requests: Vec::new(),
@@ -174,6 +175,16 @@ impl<C: Cartridge> App<C> {
     fn client(&self) -> Option<&Client<C::Game>> {
         replay::shown_client(&self.replay, &self.connection)
     }
+}
+
+/// The server of this page, or that of the session that this tab had before a reload.
+fn known_nodes() -> Nodes {
+    let mut nodes = Nodes::new(&browser::socket_url().unwrap_or_default(), browser::entropy());
+    if let Some((_, node)) = browser::recall_session() {
+        // Without a node that it may go to, the session is looked for at the page's own server.
+        let _ = nodes.start_at(&node);
+    }
+    nodes
 }
 
 /// Builds the app, connects it to the page and shows the title.

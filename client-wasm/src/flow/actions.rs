@@ -34,6 +34,8 @@ pub(crate) struct ConnectionReport {
     /// Whether the server has sent the state of the local player.
     pub(crate) has_player_state: bool,
     pub(crate) queue_position: Option<u32>,
+    /// Whether the socket was ever open.
+    pub(crate) opened: bool,
 }
 
 /// A connection that has ended.
@@ -42,8 +44,10 @@ pub(crate) struct LostConnection {
     pub(crate) end: ConnectionEnd,
     /// The reason in the server's close frame; empty without one.
     pub(crate) reason: String,
-    /// Whether the socket was ever open.
-    pub(crate) opened: bool,
+    /// The node that the server has sent this page to.
+    pub(crate) redirect: Option<String>,
+    /// The other nodes of the cluster, if the server has listed them.
+    pub(crate) nodes: Option<Vec<String>>,
 }
 
 /// What the shell does next.
@@ -51,7 +55,7 @@ pub(crate) struct LostConnection {
 pub(crate) enum PageAction {
     /// Reads the name field and answers with [`PageFlow::handle_name`](super::PageFlow::handle_name).
     TakeName,
-    /// Opens a connection for the kept client, or for a new one, and answers with [`PageFlow::handle_connecting`](super::PageFlow::handle_connecting) or
+    /// Opens a connection to the present one of [`PageFlow::nodes`](super::PageFlow::nodes) for the kept client, or for a new one, and answers with [`PageFlow::handle_connecting`](super::PageFlow::handle_connecting) or
     /// [`PageFlow::handle_connect_failed`](super::PageFlow::handle_connect_failed).
     Connect,
     /// Creates a client now, with the token that the tab still has, and keeps it for the next connection.
@@ -62,6 +66,7 @@ pub(crate) enum PageAction {
     ExitRoom,
     /// Stores the room in the tab for a reload, or deletes it.
     StoreRoom(Option<RoomRequest>),
+    /// Deletes the tab's token, and the node that it is for.
     DeleteToken,
     /// Shows this path in the address; empty is the title.
     SetPath(String),
@@ -87,5 +92,7 @@ pub(crate) enum PageAction {
     AskHealth {
         retry: u32,
     },
+    /// Writes to the console.
+    Warn(String),
     ReloadPage,
 }

@@ -13,7 +13,7 @@ mod tests;
 use std::collections::VecDeque;
 
 use broadside_shared::client::Phase;
-use broadside_shared::client::retry::Backoff;
+use broadside_shared::client::nodes::Nodes;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::game::ModeSpec;
 use broadside_shared::protocol::close::CloseCode;
@@ -40,7 +40,8 @@ const LINK_WITHOUT_CODE: &str =
 struct PendingRetry {
     number: u32,
     at: MonoTime,
-    why: String,
+    /// What to tell the player; nothing on the way to another node, which takes a moment.
+    why: Option<String>,
 }
 
 /// Where the shell has its client.
@@ -61,7 +62,7 @@ pub(crate) struct PageFlow {
     client: ClientSlot,
     retry: Option<PendingRetry>,
     retries: u32,
-    backoff: Backoff,
+    nodes: Nodes,
     name: Option<Name>,
     /// The room we are in or on the way into.
     room: Option<RoomRequest>,
@@ -73,15 +74,15 @@ pub(crate) struct PageFlow {
 }
 
 impl PageFlow {
-    /// A page at its title. `seed` spreads the pauses between attempts; give every page another one.
-    pub(crate) fn new(seed: u64, modes: &'static [ModeSpec]) -> Self {
+    /// A page at its title.
+    pub(crate) fn new(nodes: Nodes, modes: &'static [ModeSpec]) -> Self {
         PageFlow {
             modes,
             state: PageState::Title,
             client: ClientSlot::Empty,
             retry: None,
             retries: 0,
-            backoff: Backoff::new(seed),
+            nodes,
             name: None,
             room: None,
             pending_room: None,
@@ -119,6 +120,11 @@ impl PageFlow {
     /// The room we are in or on the way into.
     pub(crate) fn room(&self) -> Option<RoomRequest> {
         self.room
+    }
+
+    /// Which server to connect to, or that of the connection.
+    pub(crate) fn nodes(&self) -> &Nodes {
+        &self.nodes
     }
 
     /// What to do next; `None` when nothing is left to do.
@@ -291,16 +297,22 @@ impl PageFlow {
         // Until the own state has arrived, what is behind the title continues.
         let seated = phase == Phase::Playing && (spectating || report.has_player_state);
         let queue_position = report.queue_position.filter(|_| phase == Phase::Joining);
-        if matches!(phase, Phase::Playing | Phase::Lobby) || queue_position.is_some() {
-            // The welcome alone does not count: a client that is closed right after it must back off further.
-            self.backoff.reset();
+        if report.opened {
+            self.nodes.handle_open();
+        }
+        // The welcome alone does not count: a client that is closed right after it must back off further.
+        match phase {
+            Phase::Playing => self.nodes.handle_seated(),
+            Phase::Lobby => self.nodes.handle_waiting(),
+            Phase::Joining if queue_position.is_some() => self.nodes.handle_waiting(),
+            Phase::Joining | Phase::Greeting => {}
         }
         if phase == Phase::Playing && self.is_at_title() {
             // The server resumed the seat after the player had left for the title.
             self.act(PageAction::ExitRoom);
         }
         if let Some(lost) = lost {
-            return self.handle_lost(now, &lost);
+            return self.handle_lost(now, &lost, report.opened);
         }
         match (&self.state, phase) {
             (PageState::Connecting { .. } | PageState::Playing { .. }, Phase::Lobby) => {
@@ -333,13 +345,15 @@ impl PageFlow {
     pub(crate) fn handle_time(&mut self, now: MonoTime) {
         let at_title = self.is_at_title();
         if let Some(retry) = &self.retry {
-            let text = countdown(&retry.why, retry.at.ms_since(now));
             let due = now >= retry.at;
-            self.act(if at_title {
-                PageAction::ShowConnectionStatus { text, tone: "bad" }
-            } else {
-                PageAction::ShowNotice(Notice::lost(text))
-            });
+            if let Some(why) = &retry.why {
+                let text = countdown(why, retry.at.ms_since(now));
+                self.act(if at_title {
+                    PageAction::ShowConnectionStatus { text, tone: "bad" }
+                } else {
+                    PageAction::ShowNotice(Notice::lost(text))
+                });
+            }
             if due {
                 self.connect();
             }
@@ -354,24 +368,32 @@ impl PageFlow {
     pub(crate) fn handle_health(&mut self, retry: u32, health: Result<(), &str>) {
         let pending = self.retry.as_mut().filter(|pending| pending.number == retry);
         if let (Some(pending), Some(why)) = (pending, unreached(health)) {
-            pending.why = why;
+            pending.why = Some(why);
         }
     }
 
-    fn handle_lost(&mut self, now: MonoTime, lost: &LostConnection) {
+    fn handle_lost(&mut self, now: MonoTime, lost: &LostConnection, opened: bool) {
         let was_playing = self.is_playing();
         self.interrupted |= was_playing;
         // The same client resumes its seat over the next connection.
         self.client = ClientSlot::Kept;
         let (why, remedy) = verdict(lost.end, &lost.reason, was_playing);
+        let code = match lost.end {
+            ConnectionEnd::Closed(code) => CloseCode::from_code(code),
+            ConnectionEnd::TimedOut | ConnectionEnd::Malformed => None,
+        };
+        if let Some(urls) = &lost.nodes {
+            self.nodes.handle_nodes(urls);
+        }
+        let is_redirected = remedy == Remedy::Wait && lost.redirect.as_deref().is_some_and(|url| self.follow(url));
+        let was_home = self.nodes.is_at_home();
+        let at = now.plus_ms(self.nodes.handle_end(code).into());
         match remedy {
+            Remedy::Wait if is_redirected => self.move_on(at),
             Remedy::Wait => {
-                let code = match lost.end {
-                    ConnectionEnd::Closed(code) => CloseCode::from_code(code),
-                    ConnectionEnd::TimedOut | ConnectionEnd::Malformed => None,
-                };
-                self.wait(now, why, code);
-                if !lost.opened && self.backoff.attempts() >= UNREACHED_ATTEMPTS {
+                self.wait(at, why);
+                // Over HTTP the page knows only the server it came from.
+                if !opened && was_home && self.nodes.attempts() >= UNREACHED_ATTEMPTS {
                     self.act(PageAction::AskHealth { retry: self.retries });
                 }
             }
@@ -380,10 +402,19 @@ impl PageFlow {
                 self.act(PageAction::DropKeptClient);
                 self.return_to_title();
                 self.note(why, true);
-                self.wait(now, String::new(), None);
+                self.wait(at, String::new());
             }
             Remedy::PlayHere | Remedy::Reload => self.refuse(why, remedy),
         }
+    }
+
+    /// Whether the page goes to the node that the server has sent it to.
+    fn follow(&mut self, url: &str) -> bool {
+        let followed = self.nodes.handle_redirect(url);
+        if let Err(why) = followed {
+            self.act(PageAction::Warn(format!("the server sent this page to {url:?}, where it does not go: {why}")));
+        }
+        followed.is_ok()
     }
 
     fn connect(&mut self) {
@@ -391,13 +422,24 @@ impl PageFlow {
         self.act(PageAction::Connect);
     }
 
-    fn wait(&mut self, now: MonoTime, why: String, code: Option<CloseCode>) {
-        self.retries += 1;
-        let at = now.plus_ms(self.backoff.pause_after_ms(code).into());
-        self.retry = Some(PendingRetry { number: self.retries, at, why });
+    /// Connects to another node in a moment. For the player this is no loss.
+    fn move_on(&mut self, at: MonoTime) {
+        self.schedule(at, None);
+        if self.is_playing() {
+            self.enter(PageState::Connecting { again: true });
+        }
+    }
+
+    fn wait(&mut self, at: MonoTime, why: String) {
+        self.schedule(at, Some(why));
         if !self.is_at_title() {
             self.enter(PageState::Lost);
         }
+    }
+
+    fn schedule(&mut self, at: MonoTime, why: Option<String>) {
+        self.retries += 1;
+        self.retry = Some(PendingRetry { number: self.retries, at, why });
     }
 
     fn refuse(&mut self, why: String, remedy: Remedy) {

@@ -8,6 +8,7 @@ use super::state::ConnectionEnd;
 use super::*;
 
 pub(super) const NOW: MonoTime = MonoTime(60_000_000);
+pub(super) const HOME: &str = "wss://home.example/ws";
 
 /// A page and its shell: the name field holds `name`, and the browser opens every socket.
 pub(super) struct Shell {
@@ -18,7 +19,8 @@ pub(super) struct Shell {
 
 impl Shell {
     pub(super) fn open(start: PageStart<'_>) -> (Shell, Vec<PageAction>) {
-        let mut shell = Shell { page: PageFlow::new(7, Toy::MODES), name: start.name.clone(), now: NOW };
+        let page = PageFlow::new(Nodes::new(HOME, 7), Toy::MODES);
+        let mut shell = Shell { page, name: start.name.clone(), now: NOW };
         shell.page.handle_open(start);
         let actions = shell.drain();
         (shell, actions)
@@ -53,7 +55,7 @@ impl Shell {
     }
 
     pub(super) fn reach(&mut self, phase: Phase) -> Vec<PageAction> {
-        self.report(ConnectionReport { phase, role: None, has_player_state: false, queue_position: None })
+        self.report(unseated(phase))
     }
 
     pub(super) fn seat(&mut self, role: Role) -> Vec<PageAction> {
@@ -62,15 +64,24 @@ impl Shell {
             role: Some(role),
             has_player_state: role == Role::Play,
             queue_position: None,
+            opened: true,
         };
         self.report(report)
     }
 
     /// Loses the connection in a phase; the socket was open unless the phase is [`Phase::Greeting`].
     pub(super) fn lose(&mut self, phase: Phase, end: ConnectionEnd) -> Vec<PageAction> {
-        let report = ConnectionReport { phase, role: None, has_player_state: false, queue_position: None };
-        let lost = LostConnection { end, reason: String::new(), opened: phase != Phase::Greeting };
-        self.page.handle_connection(self.now, report, Some(lost));
+        self.end(phase, LostConnection { end, reason: String::new(), redirect: None, nodes: None })
+    }
+
+    /// The server sends the page to another node.
+    pub(super) fn redirect(&mut self, phase: Phase, url: &str) -> Vec<PageAction> {
+        let end = ConnectionEnd::Closed(CloseCode::Restarting.code());
+        self.end(phase, LostConnection { end, reason: String::new(), redirect: Some(url.to_owned()), nodes: None })
+    }
+
+    pub(super) fn end(&mut self, phase: Phase, lost: LostConnection) -> Vec<PageAction> {
+        self.page.handle_connection(self.now, unseated(phase), Some(lost));
         self.drain()
     }
 
@@ -94,6 +105,12 @@ impl Shell {
         self.page.handle_time(now);
         self.drain()
     }
+}
+
+/// The report of a connection without a seat.
+pub(super) fn unseated(phase: Phase) -> ConnectionReport {
+    let opened = phase != Phase::Greeting;
+    ConnectionReport { phase, role: None, has_player_state: false, queue_position: None, opened }
 }
 
 pub(super) fn name(name: &str) -> Option<Name> {

@@ -1,6 +1,7 @@
 use super::state::ConnectionEnd;
-use super::test_shell::{NOW, Shell, name};
+use super::test_shell::{HOME, NOW, Shell, name, unseated};
 use super::*;
+use broadside_shared::client::nodes::Arrival;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::room::RoomCode;
@@ -71,8 +72,7 @@ fn a_player_sees_the_room_with_the_own_ship_and_a_spectator_at_once() {
 #[test]
 fn the_join_queue_shows_its_position() {
     let (mut shell, _) = Shell::open(PageStart { autojoin: true, name: name("Ann"), ..PageStart::default() });
-    let queued =
-        ConnectionReport { phase: Phase::Joining, role: None, has_player_state: false, queue_position: Some(3) };
+    let queued = ConnectionReport { queue_position: Some(3), ..unseated(Phase::Joining) };
     let actions = shell.report(queued);
     let shown = notice(&actions).expect("a notice");
     assert_eq!(
@@ -84,8 +84,7 @@ fn the_join_queue_shows_its_position() {
 #[test]
 fn the_queue_position_of_a_lost_connection_is_not_shown() {
     let (mut shell, _) = Shell::open(PageStart { autojoin: true, name: name("Ann"), ..PageStart::default() });
-    let stale =
-        ConnectionReport { phase: Phase::Greeting, role: None, has_player_state: false, queue_position: Some(3) };
+    let stale = ConnectionReport { queue_position: Some(3), ..unseated(Phase::Greeting) };
     assert_eq!(shell.report(stale), []);
 }
 
@@ -224,7 +223,7 @@ fn a_page_that_the_server_does_not_understand_offers_to_reload() {
     shell.close(Phase::Greeting, CloseCode::WrongRevision);
     shell.page.handle_try_now();
     assert_eq!(shell.drain(), [PageAction::ReloadPage]);
-    let mut page = PageFlow::new(1, Toy::MODES);
+    let mut page = PageFlow::new(Nodes::new(HOME, 1), Toy::MODES);
     page.handle_connect_failed("no such address");
     assert_eq!(*page.state(), PageState::Refused { remedy: Remedy::Reload });
 }
@@ -413,4 +412,71 @@ fn a_link_of_a_recorded_match_with_a_wrong_id_leads_to_the_title_with_a_note() {
         assert!(shell.page.is_at_title() && actions.contains(&PageAction::Connect), "{path}: {actions:?}");
         assert!(actions.iter().any(|action| matches!(action, PageAction::ShowNote { is_error: true, .. })), "{path}");
     }
+}
+
+#[test]
+fn a_redirect_moves_the_page_to_another_node_in_a_moment_and_without_a_word() {
+    const THERE: &str = "wss://b.example/game";
+    let mut shell = Shell::playing();
+    let actions = shell.redirect(Phase::Playing, THERE);
+    assert_eq!(*shell.page.state(), PageState::Connecting { again: true });
+    assert_eq!(notice(&actions).map(|shown| shown.title), Some("Reconnecting"));
+    assert_eq!(shell.at(shell.now), [], "no countdown");
+    assert!(shell.wait_for_connect() < 40);
+    assert_eq!(shell.page.nodes().url(), "wss://b.example/game/ws");
+    assert_eq!(shell.page.nodes().arrival(), Arrival::Redirected);
+    assert_eq!(
+        shell.seat(Role::Play).first(),
+        Some(&PageAction::Enter(PageState::Playing { spectating: false, resumed: true }))
+    );
+    // On the way into a room what is shown stays, and so does the title.
+    shell.page.handle_go(quick());
+    shell.drain();
+    assert_eq!(shell.redirect(Phase::Joining, THERE), []);
+    assert_eq!(*shell.page.state(), PageState::Connecting { again: false });
+    let (mut shell, _) = Shell::open(PageStart::default());
+    shell.reach(Phase::Lobby);
+    assert_eq!(shell.redirect(Phase::Lobby, THERE), []);
+    assert!(shell.page.is_at_title() && shell.wait_for_connect() < 40);
+}
+
+#[test]
+fn a_redirect_that_is_not_followed_is_a_restart_and_a_line_in_the_console() {
+    let mut shell = Shell::playing();
+    let actions = shell.redirect(Phase::Playing, "ws://b.example");
+    let warning = actions.iter().find_map(|action| match action {
+        PageAction::Warn(text) => Some(text.as_str()),
+        _ => None,
+    });
+    assert!(
+        warning.is_some_and(|text| text.contains("\"ws://b.example\"") && text.contains("not encrypted")),
+        "{warning:?}"
+    );
+    assert_eq!(*shell.page.state(), PageState::Lost);
+    assert!(shell.wait_for_connect() >= 250);
+    assert_eq!(shell.page.nodes().url(), HOME);
+    // Whoever closes for good sends nobody anywhere.
+    let mut shell = Shell::playing();
+    let (end, url) = (ConnectionEnd::Closed(CloseCode::Kicked.code()), "wss://b.example".to_owned());
+    shell.end(Phase::Playing, LostConnection { end, reason: String::new(), redirect: Some(url), nodes: None });
+    assert_eq!(*shell.page.state(), PageState::Refused { remedy: Remedy::Reload });
+    assert_eq!(shell.page.nodes().url(), HOME);
+}
+
+#[test]
+fn a_node_that_died_is_left_for_another_one_within_seconds() {
+    let mut shell = Shell::playing();
+    let (end, nodes) = (ConnectionEnd::Closed(1006), Some(vec!["wss://b.example".to_owned()]));
+    shell.end(Phase::Playing, LostConnection { end, reason: String::new(), redirect: None, nodes });
+    let mut waited_ms = shell.wait_for_connect();
+    for _ in 0..2 {
+        assert_eq!(shell.page.nodes().url(), HOME);
+        let actions = shell.lose(Phase::Greeting, end);
+        assert!(!actions.iter().any(|action| matches!(action, PageAction::AskHealth { .. })), "others may answer");
+        waited_ms += shell.wait_for_connect();
+    }
+    assert_eq!((shell.page.nodes().url(), shell.page.nodes().arrival()), ("wss://b.example/ws", Arrival::Other));
+    assert!(waited_ms <= 1_500, "{waited_ms}");
+    shell.seat(Role::Play);
+    assert_eq!(*shell.page.state(), PageState::Playing { spectating: false, resumed: true });
 }

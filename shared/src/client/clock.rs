@@ -25,6 +25,8 @@ pub(crate) struct Clock {
     slewed_at: MonoTime,
     rtt_ms: f64,
     jitter_ms: f64,
+    /// The next answer is that of another clock.
+    is_replaced: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +47,9 @@ impl Clock {
         // has been restarted since.
         let one_clock = |s: &Sample| (s.offset_us - offset_us).abs() <= (s.rtt_us + rtt_us) as f64 / 2.0 + JUMP_US;
         self.samples.retain(one_clock);
+        if std::mem::take(&mut self.is_replaced) {
+            self.samples.clear();
+        }
         let first = self.samples.is_empty();
         let rtt_ms = rtt_us as f64 / 1000.0;
         if first {
@@ -62,6 +67,12 @@ impl Clock {
         if first || (self.best() - self.offset_us).abs() > JUMP_US {
             self.offset_us = self.best();
         }
+    }
+
+    /// From now on the answers are those of another server. Until the first the former estimate holds, so that nothing that is drawn jumps
+    /// twice.
+    pub(crate) fn expect_another(&mut self) {
+        self.is_replaced = true;
     }
 
     /// The server's clock at `now`, in microseconds; the client's own before the first answer.
@@ -148,6 +159,14 @@ mod tests {
         let now = MonoTime(25_000_000);
         clock.handle_pong(now, MonoTime(700_000), now.plus_us(300_000));
         assert!((clock.server_us(now) - 700_000.0).abs() <= 150_000.0, "{}", clock.server_us(now));
+        // The clock of another server may be near that of the former one, and counts at once as well.
+        let mut moved = clock.clone();
+        moved.handle_pong(now, MonoTime(800_000), now.plus_us(300_000));
+        assert!((moved.server_us(now) - clock.server_us(now)).abs() < 10_000.0, "taken for a bad answer");
+        moved.expect_another();
+        assert!((moved.server_us(now) - clock.server_us(now)).abs() < 10_000.0);
+        moved.handle_pong(now, MonoTime(800_000), now.plus_us(300_000));
+        assert!((moved.server_us(now) - 650_000.0).abs() < 10_000.0, "{}", moved.server_us(now));
         // An even slower answer does not change the estimate.
         clock.handle_pong(now, MonoTime(700_000), now.plus_us(900_000));
         assert!((clock.server_us(now) - 700_000.0).abs() <= 150_000.0, "{}", clock.server_us(now));

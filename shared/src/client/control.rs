@@ -14,6 +14,7 @@ impl<G: Game> Client<G> {
     pub fn switch(&mut self, now: MonoTime, room: RoomChoice, role: Role) {
         let session = &mut self.session;
         (session.config.room, session.config.role) = (Some(room), role);
+        session.forget_redirect_join();
         session.move_pending = true;
         session.clear_seat();
         if session.phase != Phase::Greeting {
@@ -27,6 +28,7 @@ impl<G: Game> Client<G> {
         let session = &mut self.session;
         session.move_pending = true;
         session.config.room = None;
+        session.forget_redirect_join();
         if matches!(session.phase, Phase::Joining | Phase::Playing) {
             session.return_to_lobby();
             session.request(now, Request::Exit, &mut self.out);
@@ -92,6 +94,10 @@ impl<G: Game> Client<G> {
                 self.out.emit(ClientEvent::DirectMessage { from: from.clone(), text: text.clone() });
             }
             ServerMsg::ServerNotice(ref notice) => self.handle_notice(notice),
+            ServerMsg::Redirect { ref url, join } => {
+                (self.session.redirect, self.session.redirect_join) = (Some(url.clone()), join);
+            }
+            ServerMsg::Nodes { ref urls } => self.session.nodes = Some(urls.clone()),
         }
     }
 
@@ -149,6 +155,7 @@ impl<G: Game> Client<G> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::nodes::Arrival;
     use crate::client::{ClientConfig, Detail};
     use crate::ids::{PlayerId, RoomId};
     use crate::protocol::message::ClientMsg;
@@ -234,6 +241,107 @@ mod tests {
         let (_, bytes) = crate::protocol::FrameKind::split(&frame).expect("a frame");
         let sent = codec::decode_client(bytes).expect("the client's own bytes");
         assert!(matches!(sent, ClientMsg::Join { room: RoomChoice::Room(RoomId(2)), .. }), "{sent:?}");
+    }
+
+    /// The next message that the client has to send.
+    fn sent(client: &mut Client<Toy>) -> ClientMsg {
+        loop {
+            let frame = client.poll_frame().expect("a message");
+            let (_, bytes) = crate::protocol::FrameKind::split(&frame).expect("a frame");
+            match codec::decode_client(bytes).expect("the client's own bytes") {
+                ClientMsg::Ping { .. } => {}
+                msg => return msg,
+            }
+        }
+    }
+
+    /// Receives a redirect, and opens a connection there.
+    fn redirected(client: &mut Client<Toy>, join: Option<RoomChoice>) {
+        receive(client, &ServerMsg::Redirect { url: "ws://b.example".to_owned(), join });
+        assert_eq!(client.take_redirect().as_deref(), Some("ws://b.example"));
+        assert_eq!(client.take_redirect(), None, "once");
+        client.handle_open_at(NOW, Arrival::Redirected);
+    }
+
+    #[test]
+    fn a_redirect_with_a_room_is_a_new_session_that_asks_for_that_room_once() {
+        let mut client = playing();
+        client.switch(NOW, RoomChoice::Quick, Role::Spectate);
+        redirected(&mut client, Some(RoomChoice::Room(RoomId(7))));
+        assert!(matches!(sent(&mut client), ClientMsg::Hello { resume: None, .. }));
+        receive(&mut client, &welcome(false));
+        let join = sent(&mut client);
+        let seven = RoomChoice::Room(RoomId(7));
+        assert!(matches!(&join, ClientMsg::Join { room, role: Role::Spectate, .. } if *room == seven), "{join:?}");
+        receive(&mut client, &joined(7, Role::Spectate));
+        assert_eq!(in_room(&client), (Phase::Playing, Some(7), None));
+        // That seat is lost: what the player chose holds.
+        client.handle_open(NOW);
+        assert!(matches!(sent(&mut client), ClientMsg::Hello { resume: Some(_), .. }));
+        receive(&mut client, &welcome(false));
+        let join = sent(&mut client);
+        assert!(matches!(join, ClientMsg::Join { room: RoomChoice::Quick, role: Role::Spectate, .. }), "{join:?}");
+    }
+
+    #[test]
+    fn a_redirect_without_a_room_resumes_the_session_there() {
+        let mut client = playing();
+        redirected(&mut client, None);
+        let hello = sent(&mut client);
+        assert!(
+            matches!(&hello, ClientMsg::Hello { resume: Some(resume), .. } if resume.token.session == 1),
+            "{hello:?}"
+        );
+        receive(&mut client, &welcome(true));
+        receive(&mut client, &joined(1, Role::Play));
+        assert_eq!(in_room(&client), (Phase::Playing, Some(1), None));
+    }
+
+    #[test]
+    fn the_room_of_a_redirect_is_not_asked_for_elsewhere_nor_when_the_player_has_chosen_again() {
+        for (case, arrival) in
+            [("elsewhere", Arrival::Other), ("again", Arrival::Redirected), ("none", Arrival::Redirected)]
+        {
+            let mut client = playing();
+            receive(&mut client, &ServerMsg::Redirect { url: String::new(), join: Some(RoomChoice::Room(RoomId(7))) });
+            match case {
+                "again" => client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Play),
+                "none" => client.exit(NOW),
+                _ => {}
+            }
+            client.handle_open_at(NOW, arrival);
+            assert!(matches!(sent(&mut client), ClientMsg::Hello { resume: Some(_), .. }), "{case}");
+            receive(&mut client, &welcome(false));
+            let msg = sent(&mut client);
+            let room = |id| ClientMsg::Join {
+                name: client.name().clone(),
+                room: RoomChoice::Room(RoomId(id)),
+                role: Role::Play,
+            };
+            match case {
+                "elsewhere" => assert_eq!(msg, room(1)),
+                "again" => assert_eq!(msg, room(2)),
+                _ => assert!(matches!(msg, ClientMsg::Request { request: Request::SetName { .. }, .. }), "{msg:?}"),
+            }
+        }
+        // It arrived there, and the player chooses another room before the welcome.
+        let mut client = playing();
+        redirected(&mut client, Some(RoomChoice::Room(RoomId(7))));
+        client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Play);
+        receive(&mut client, &welcome(false));
+        sent(&mut client);
+        let join = sent(&mut client);
+        assert!(matches!(join, ClientMsg::Join { room: RoomChoice::Room(RoomId(2)), .. }), "{join:?}");
+    }
+
+    #[test]
+    fn the_list_of_nodes_is_handed_out_once_and_survives_the_socket() {
+        let mut client = playing();
+        assert_eq!(client.take_nodes(), None);
+        receive(&mut client, &ServerMsg::Nodes { urls: vec!["ws://b.example".to_owned()] });
+        client.handle_open(NOW);
+        assert_eq!(client.take_nodes(), Some(vec!["ws://b.example".to_owned()]));
+        assert_eq!(client.take_nodes(), None);
     }
 
     /// What the hello of a new socket says the client has of the world.

@@ -53,6 +53,7 @@ pub use types::{ClientConfig, ClientEvent, Detail, LocalPlayerView, Phase, Recei
 use companion::{Companion, Jumps};
 use interpolation::{InterpolatedEntity, Interpolation};
 use local_player::LocalPlayer;
+use nodes::Arrival;
 use output::Output;
 use prediction::SMOOTHED_MAX;
 use session::Session;
@@ -104,7 +105,13 @@ impl<G: Game> Client<G> {
 
     /// The socket is open: sends the hello. Over a later socket the client asks for its seat and for the ticks it missed.
     pub fn handle_open(&mut self, now: MonoTime) {
-        self.session.start_connection(&mut self.out);
+        self.handle_open_at(now, Arrival::Same);
+    }
+
+    /// The socket is open, maybe to another node than the one before: as [`Client::handle_open`]. Where a redirect led that names a room, the
+    /// client asks for that room in a new session.
+    pub fn handle_open_at(&mut self, now: MonoTime, arrival: Arrival) {
+        self.session.start_connection(arrival, &mut self.out);
         self.local.counters = None;
         if self.session.move_pending || self.session.joins_unanswered > 0 {
             // The seat may be another one by now, where nothing of this world is of use.
@@ -179,6 +186,17 @@ impl<G: Game> Client<G> {
     pub fn next_input_at(&self, now: MonoTime) -> Option<MonoTime> {
         let room_time = self.session.room_time(now).filter(|_| self.local.prediction.started())?;
         Some(self.local.next_input_at(&room_time, &self.out.stats))
+    }
+
+    /// Where the server has sent the client over this connection, once: to be followed when the connection has ended, with
+    /// [`Nodes`](nodes::Nodes::handle_redirect).
+    pub fn take_redirect(&mut self) -> Option<String> {
+        self.session.redirect.take()
+    }
+
+    /// The other nodes of the cluster, once after each time that the server has listed them.
+    pub fn take_nodes(&mut self) -> Option<Vec<String>> {
+        self.session.nodes.take()
     }
 
     /// The next frame to send, oldest first.

@@ -1,6 +1,7 @@
 //! The client's session with a server: welcome, token, seat, clock and requests. It outlives a lost socket.
 
 use super::clock::Clock;
+use super::nodes::Arrival;
 use super::output::Output;
 use super::requests::{Answer, Requests};
 use super::{ClientConfig, ClientEvent, Phase};
@@ -8,7 +9,7 @@ use crate::game::Game;
 use crate::ids::{AccountId, PlayerId, RoomId};
 use crate::protocol::REVISION;
 use crate::protocol::message::{ClientMsg, Request, Resume};
-use crate::protocol::room::{ModeId, Role};
+use crate::protocol::room::{ModeId, Role, RoomChoice};
 use crate::protocol::token::{AccountToken, Token};
 use crate::time::MonoTime;
 
@@ -29,6 +30,14 @@ pub(super) struct Session {
     /// Joins sent over this connection and not answered, as far as can be told: a later join may take the answer of an earlier one away.
     /// While there is one, the known world may belong to another seat.
     pub(super) joins_unanswered: u32,
+    /// Where the server has sent the client, until that is taken.
+    pub(super) redirect: Option<String>,
+    /// What to ask for there, instead of the configured room.
+    pub(super) redirect_join: Option<RoomChoice>,
+    /// What the next join asks for instead of the configured room.
+    join_once: Option<RoomChoice>,
+    /// The other nodes of the cluster as the server last listed them, until they are taken.
+    pub(super) nodes: Option<Vec<String>>,
     /// The welcome gave an earlier seat back; the message that names it is still to come.
     pub(super) resuming: bool,
     pub(super) clock: Clock,
@@ -77,6 +86,10 @@ impl Session {
             account_in_use: None,
             move_pending: false,
             joins_unanswered: 0,
+            redirect: None,
+            redirect_join: None,
+            join_once: None,
+            nodes: None,
             resuming: false,
             clock: Clock::default(),
             requests: Requests::default(),
@@ -85,8 +98,17 @@ impl Session {
         }
     }
 
-    /// Drops what belongs to the former socket.
-    pub(super) fn start_connection<G: Game>(&mut self, out: &mut Output<G>) {
+    /// Drops what belongs to the former socket, and to the former server if this is another one.
+    pub(super) fn start_connection<G: Game>(&mut self, arrival: Arrival, out: &mut Output<G>) {
+        if arrival != Arrival::Same {
+            self.clock.expect_another();
+        }
+        self.redirect = None;
+        self.join_once = self.redirect_join.take().filter(|_| arrival == Arrival::Redirected);
+        if self.join_once.is_some() {
+            // The seat is asked for in a new session; that of the token stays where it was.
+            self.token = None;
+        }
         while let Some(id) = self.requests.drop_one() {
             out.emit(ClientEvent::Answered { id, answer: Answer::None });
         }
@@ -126,6 +148,7 @@ impl Session {
         let name = self.config.name.clone();
         match self.config.room {
             Some(room) => {
+                let room = self.join_once.take().unwrap_or(room);
                 self.joins_unanswered += 1;
                 out.send(&ClientMsg::Join { name, room, role: self.config.role });
             }
@@ -142,6 +165,11 @@ impl Session {
         self.phase = Phase::Lobby;
         // The world is kept until the next seat: snapshots on their way refer to it.
         self.clear_seat();
+    }
+
+    /// The player has chosen again: that counts, and not what a redirect asks for.
+    pub(super) fn forget_redirect_join(&mut self) {
+        (self.redirect_join, self.join_once) = (None, None);
     }
 
     pub(super) fn clear_seat(&mut self) {

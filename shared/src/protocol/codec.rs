@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::limits::{
-    AGENT_BYTES_MAX, BOARD_LINES_MAX, CLIENT_CONTROL_MAX, GAME_REQUEST_MAX, RESUMED_CELLS_MAX, ROOM_STATE_MAX,
-    SERVER_CONTROL_MAX,
+    AGENT_BYTES_MAX, BOARD_LINES_MAX, CLIENT_CONTROL_MAX, GAME_REQUEST_MAX, NODE_URL_MAX, NODES_TOLD_MAX,
+    RESUMED_CELLS_MAX, ROOM_STATE_MAX, SERVER_CONTROL_MAX,
 };
 use super::match_status::{MatchStatus, TEAMS_MAX};
 use super::message::{ClientMsg, Publication, Request, RoomUpdate, ServerMsg};
@@ -117,6 +117,12 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
             Err(WireError::Range { what: "lines of the leaderboard", value, limit })
         }
         ServerMsg::Published { publication: Publication::Match(match_status), .. } => check_match(match_status),
+        ServerMsg::Redirect { url, .. } => check_node(url),
+        ServerMsg::Nodes { urls } if urls.len() > NODES_TOLD_MAX => {
+            let (value, limit) = (urls.len() as u64, NODES_TOLD_MAX as u64);
+            Err(WireError::Range { what: "nodes of a cluster", value, limit })
+        }
+        ServerMsg::Nodes { urls } => urls.iter().try_for_each(|url| check_node(url)),
         ServerMsg::Joined { .. }
         | ServerMsg::Welcome { .. }
         | ServerMsg::Pong { .. }
@@ -233,6 +239,11 @@ fn check_match(match_status: &MatchStatus) -> Result<(), WireError> {
     if value > limit { Err(WireError::Range { what: "teams of a match", value, limit }) } else { Ok(()) }
 }
 
+fn check_node(url: &str) -> Result<(), WireError> {
+    let (value, limit) = (url.len() as u64, NODE_URL_MAX as u64);
+    if value > limit { Err(WireError::Range { what: "bytes of a node's address", value, limit }) } else { Ok(()) }
+}
+
 fn check_length(bytes: &[u8], limit: usize) -> Result<(), WireError> {
     if bytes.len() > limit {
         return Err(WireError::Range { what: "frame length", value: bytes.len() as u64, limit: limit as u64 });
@@ -332,6 +343,8 @@ mod tests {
                 role: Role::Play,
             },
             ServerMsg::Pong { client_time: MonoTime(1), server_time: MonoTime(u64::MAX), tick_us: 412 },
+            ServerMsg::Redirect { url: "wss://b.example/game".into(), join: Some(RoomChoice::Room(RoomId(7))) },
+            ServerMsg::Nodes { urls: vec!["wss://b.example/game".into(), "ws://c.example:8080".into()] },
         ]
     }
 
@@ -431,6 +444,30 @@ mod tests {
         let agent = "\u{fb}\u{fc}\u{fd}".to_owned();
         let hello = ClientMsg::Hello { revision: 1, agent, resume: None, account: None };
         assert_eq!(decode_client(&encode_client(&hello)[1..]), Ok(hello));
+    }
+
+    #[test]
+    fn too_many_nodes_and_too_long_an_address_are_refused() {
+        let refused = |msg: &ServerMsg| {
+            let mut update = Vec::new();
+            encode_update(&RoomUpdate::Message(Box::new(msg.clone())), &mut update);
+            let error = decode_server(&encode_server(msg)[1..]).err();
+            assert_eq!(decode_update(&update).err(), error, "in a snapshot as in a frame of its own");
+            error
+        };
+        let url = |bytes: usize| "x".repeat(bytes);
+        let nodes = |count, bytes| ServerMsg::Nodes { urls: vec![url(bytes); count] };
+        let redirect = |bytes| ServerMsg::Redirect { url: url(bytes), join: None };
+        let (bytes, count) = ("bytes of a node's address", "nodes of a cluster");
+        for (msg, error) in [
+            (redirect(NODE_URL_MAX), None),
+            (redirect(NODE_URL_MAX + 1), Some(WireError::Range { what: bytes, value: 201, limit: 200 })),
+            (nodes(NODES_TOLD_MAX, NODE_URL_MAX), None),
+            (nodes(1, NODE_URL_MAX + 1), Some(WireError::Range { what: bytes, value: 201, limit: 200 })),
+            (nodes(NODES_TOLD_MAX + 1, 1), Some(WireError::Range { what: count, value: 17, limit: 16 })),
+        ] {
+            assert_eq!(refused(&msg), error);
+        }
     }
 
     #[test]
