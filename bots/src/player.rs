@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use broadside_shared::client::nodes::Arrival;
 use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, ClientConfig, Phase, Received};
 use broadside_shared::game::{Bot, Game};
@@ -79,10 +80,18 @@ impl<G: Game> Player<G> {
     /// # Errors
     /// Why the connection failed.
     pub async fn reconnect(&mut self, target: &Target) -> Result<(), PlayError> {
+        self.reconnect_at(target, Arrival::Same).await
+    }
+
+    /// As [`Player::reconnect`], maybe to another node than the one before.
+    ///
+    /// # Errors
+    /// Why the connection failed.
+    pub async fn reconnect_at(&mut self, target: &Target, arrival: Arrival) -> Result<(), PlayError> {
         self.socket = connect(target).await?;
         self.stashed.clear();
         self.received_at = Instant::now();
-        self.client.handle_open(self.now());
+        self.client.handle_open_at(self.now(), arrival);
         self.send_queued().await
     }
 
@@ -153,6 +162,16 @@ impl<G: Game> Player<G> {
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(2), goodbye).await;
+    }
+
+    /// See [`Client::take_redirect`].
+    pub fn take_redirect(&mut self) -> Option<String> {
+        self.client.take_redirect()
+    }
+
+    /// See [`Client::take_nodes`].
+    pub fn take_nodes(&mut self) -> Option<Vec<String>> {
+        self.client.take_nodes()
     }
 
     /// The client, read-only.

@@ -163,6 +163,19 @@ impl Target {
         }
         Ok(self)
     }
+
+    /// The node at another URL of the same cluster, whose certificate is verified as that of this one.
+    ///
+    /// # Errors
+    /// As [`Target::parse`].
+    pub fn another(&self, url: &str) -> Result<Target, String> {
+        let mut target = Target::parse(url)?;
+        if let (Some(theirs), Some(ours)) = (&mut target.tls, &self.tls) {
+            theirs.config = Arc::clone(&ours.config);
+        }
+        target.from = self.from;
+        Ok(target)
+    }
 }
 
 impl Target {
@@ -341,6 +354,12 @@ mod tests {
             .and_then(|target| target.with_tls_verification(&any))
             .expect_err("no TLS");
         assert!(refusal.contains("for wss://"), "{refusal}");
+        let home = Target::parse("wss://localhost/ws").and_then(|target| target.with_tls_verification(&any));
+        let other = home.as_ref().map(|home| home.another("wss://n2.example:8443/game/ws"));
+        let other = other.expect("a target").expect("another");
+        assert_eq!((other.host.as_str(), other.port), ("n2.example", 8443));
+        let config = |target: &Target| target.tls.as_ref().map(|tls| Arc::as_ptr(&tls.config));
+        assert_eq!(config(&other), home.as_ref().ok().and_then(config), "certificates are verified alike");
         for (bad, says) in [
             ("http://127.0.0.1/ws", "scheme is http"),
             ("127.0.0.1:8080", "scheme"),

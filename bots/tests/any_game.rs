@@ -63,6 +63,7 @@ async fn a_load_run_reports_corrections_in_the_games_words() {
     let (server, target) = server().await;
     let plan = LoadPlan {
         target,
+        others: Vec::new(),
         operator_token: None,
         link: "clean".parse().expect("a profile"),
         players: 4,

@@ -1,7 +1,6 @@
 //! One connection of a simulated player as plain data, driven by its worker.
 
-use std::net::SocketAddr;
-
+use broadside_shared::client::nodes::Arrival;
 use broadside_shared::game::Game;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::codec;
@@ -12,6 +11,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::channel::Channel;
+use super::endpoint::{Endpoint, Route};
 use super::frames::{Opcode, feed};
 use super::handshake::Handshake;
 use super::simulated_client::{SimulatedClient, WorkerContext, tick_us};
@@ -42,6 +42,8 @@ pub(crate) struct PlayerConnection<G: Game> {
     channel: Channel,
     handshake: Handshake,
     simulated_client: SimulatedClient<G>,
+    /// What the node is to the client.
+    arrival: Arrival,
     /// Received bytes of an incomplete frame or handshake response.
     partial: Vec<u8>,
     /// When the current state times out; unused in [`ConnectionState::Playing`].
@@ -62,20 +64,21 @@ impl<G: Game> PlayerConnection<G> {
     pub(crate) fn connect(
         simulated_client: SimulatedClient<G>,
         (profile, seed): (LinkProfile, u64),
-        target: &Target,
-        address: SocketAddr,
+        route: &Route,
         (registry, token): (&Registry, Token),
         now: MonoTime,
     ) -> Result<PlayerConnection<G>, PlayError> {
+        let Endpoint { target, address } = &*route.endpoint;
         let unreachable =
             |error: std::io::Error| PlayError::Unreachable { target: target.to_string(), cause: error.to_string() };
-        let mut stream = TcpStream::connect(address).map_err(unreachable)?;
+        let mut stream = TcpStream::connect(*address).map_err(unreachable)?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).map_err(unreachable)?;
         Ok(PlayerConnection {
             state: ConnectionState::Connecting,
             channel: Channel::new(stream, target, &profile, seed)?,
             handshake: Handshake::new(target),
             simulated_client,
+            arrival: route.nodes.arrival(),
             partial: Vec::new(),
             deadline: now.plus_us(JOIN_US),
             received_at: now,
@@ -111,6 +114,11 @@ impl<G: Game> PlayerConnection<G> {
 
     pub(crate) fn simulated_client(&self) -> &SimulatedClient<G> {
         &self.simulated_client
+    }
+
+    /// See [`SimulatedClient::take_redirect`].
+    pub(crate) fn take_redirect(&mut self) -> Option<String> {
+        self.simulated_client.take_redirect()
     }
 
     pub(crate) fn into_simulated_client(self) -> SimulatedClient<G> {
@@ -224,7 +232,7 @@ impl<G: Game> PlayerConnection<G> {
     }
 
     fn receive(&mut self, target: &Target, buffer: &mut [u8], context: &mut WorkerContext) -> Result<(), PlayError> {
-        let PlayerConnection { state, channel, handshake, simulated_client, partial, received_at, .. } = self;
+        let PlayerConnection { state, channel, handshake, simulated_client, arrival, partial, received_at, .. } = self;
         let open = channel.receive(context.now, buffer, |bytes| {
             *received_at = context.now;
             if *state != ConnectionState::Handshaking {
@@ -233,7 +241,7 @@ impl<G: Game> PlayerConnection<G> {
             partial.extend_from_slice(bytes);
             let Some(answer) = handshake.answered(target, partial)? else { return Ok(()) };
             *state = ConnectionState::Joining;
-            simulated_client.open(context);
+            simulated_client.open(*arrival, context);
             let rest = partial.split_off(answer);
             partial.clear();
             feed(partial, &rest, |frame| simulated_client.take(frame, context))

@@ -6,6 +6,7 @@
 //! | [`run`] | a run from ramp to drain, as the main thread sees it |
 //! | [`worker`] | the threads that run the players |
 //! | [`connection`] | one player's connection |
+//! | [`endpoint`] | the nodes they connect to |
 //! | [`simulated_client`] | the player without its socket: client, AI and counters |
 //! | [`script`] | what the players of a recorded match did |
 //! | [`frames`], [`handshake`] | WebSocket frames and the opening handshake |
@@ -20,6 +21,7 @@
 
 pub(crate) mod channel;
 pub(crate) mod connection;
+pub(crate) mod endpoint;
 pub mod frames;
 pub mod handshake;
 pub mod health;

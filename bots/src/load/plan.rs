@@ -9,8 +9,10 @@ use crate::socket::Target;
 /// The parameters of a load run.
 #[derive(Debug, Clone)]
 pub struct LoadPlan {
-    /// The server to connect to.
+    /// The server to connect to, whose metrics are read.
     pub target: Target,
+    /// Further nodes of its cluster, over which the players are spread too.
+    pub others: Vec<Target>,
     /// The operator's token, which the server's metrics require, if it is known.
     pub operator_token: Option<String>,
     /// The link profiles of the players.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use broadside_shared::game::{CorrectionCause, Game};
 
+use super::endpoint::Endpoint;
 use super::health;
 use super::metrics::{Scrape, ServerStatistics};
 use super::plan::LoadPlan;
@@ -92,10 +93,12 @@ impl Run {
     /// # Errors
     /// The host has no address, or the system provides no thread or readiness queue.
     pub fn start<G: Game>(plan: LoadPlan, stop: Arc<AtomicBool>, seconds: u64) -> anyhow::Result<Run> {
-        let address = plan.target.resolve()?;
+        let targets = std::iter::once(&plan.target).chain(&plan.others);
+        let homes = targets.map(|target| Endpoint::resolve(target.clone())).collect::<Result<Vec<_>, _>>()?;
+        let address = homes[0].address;
         let metrics_before = Scrape::fetch(&plan.target, address, plan.operator_token.as_deref());
         let shared = Arc::new(RunState {
-            address,
+            homes,
             began: Instant::now(),
             wanted: AtomicUsize::new(0),
             epoch: AtomicU32::new(0),
@@ -162,7 +165,7 @@ impl Run {
 
     fn scrape(&self) -> Result<Scrape, String> {
         let plan = &self.shared.plan;
-        Scrape::fetch(&plan.target, self.shared.address, plan.operator_token.as_deref())
+        Scrape::fetch(&plan.target, self.shared.homes[0].address, plan.operator_token.as_deref())
     }
 
     /// Runs and measures a steady phase.

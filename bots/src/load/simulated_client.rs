@@ -1,5 +1,6 @@
 //! A simulated player without its socket: client, AI and counters.
 
+use broadside_shared::client::nodes::Arrival;
 use broadside_shared::client::stats::{SnapshotArrival, Stats};
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::game::{Bot, CorrectionCause, Game};
@@ -88,14 +89,19 @@ impl<G: Game> SimulatedClient<G> {
         &self.client
     }
 
+    /// See [`Client::take_redirect`].
+    pub(crate) fn take_redirect(&mut self) -> Option<String> {
+        self.client.take_redirect()
+    }
+
     /// Whether a snapshot has arrived.
     pub(crate) fn playing(&self) -> bool {
         self.newest.is_some()
     }
 
     /// Handles the open connection: sends the hello.
-    pub(crate) fn open(&mut self, context: &mut WorkerContext) {
-        self.client.handle_open(context.now);
+    pub(crate) fn open(&mut self, arrival: Arrival, context: &mut WorkerContext) {
+        self.client.handle_open_at(context.now, arrival);
         self.poll(context);
     }
 

@@ -4,13 +4,12 @@
 //! an arrival is noticed up to 1 ms late.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use broadside_shared::client::{Client, ClientConfig, Detail};
+use broadside_shared::client::{Client, ClientConfig, Detail, Phase};
 use broadside_shared::game::{Bot, Game};
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::name::Name;
@@ -19,6 +18,7 @@ use broadside_shared::time::MonoTime;
 use mio::{Events, Poll, Token};
 
 use super::connection::{ConnectionState, PlayerConnection};
+use super::endpoint::{Endpoint, Route};
 use super::plan::LoadPlan;
 use super::script::{self, SharedScript};
 use super::simulated_client::{SimulatedClient, WorkerContext};
@@ -39,7 +39,8 @@ const EVENTS: usize = 4096;
 /// State shared by all threads of a run: targets from the main thread, counters from the workers.
 pub(crate) struct RunState {
     pub(crate) plan: LoadPlan,
-    pub(crate) address: SocketAddr,
+    /// The nodes over which the players are spread, at least one.
+    pub(crate) homes: Vec<Arc<Endpoint>>,
     /// Start of the run, from which all its times count.
     pub(crate) began: Instant,
     /// Number of players that should have been started by now.
@@ -103,19 +104,21 @@ impl RunState {
 /// One player of a worker.
 struct PlayerSlot<G: Game> {
     connection: Option<PlayerConnection<G>>,
-    /// The client of a player that lost its connection while seated. It goes on counting missing snapshots.
+    route: Route,
+    /// The client of a player that lost its connection while seated, or is on its way to another node. It goes on counting missing snapshots.
     lost: Option<SimulatedClient<G>>,
     joined: bool,
-    /// When a player that left on purpose reconnects.
+    /// When a player that left on purpose, or was sent to another node, reconnects.
     back_at: Option<MonoTime>,
     wake_at: MonoTime,
     earlier: PlayerCounters,
 }
 
 impl<G: Game> PlayerSlot<G> {
-    fn new() -> PlayerSlot<G> {
+    fn new(route: Route) -> PlayerSlot<G> {
         PlayerSlot {
             connection: None,
+            route,
             lost: None,
             joined: false,
             back_at: None,
@@ -150,6 +153,8 @@ pub(crate) struct Worker<G: Game> {
     gauge_at: MonoTime,
     /// Leaves that are due, with the fraction of the next one, and when they were last computed.
     churn: (f64, MonoTime),
+    /// Where redirects have led, by address.
+    endpoints: BTreeMap<String, Arc<Endpoint>>,
     /// What the players do, if they have no AI.
     script: Option<SharedScript<G>>,
 }
@@ -171,6 +176,7 @@ impl<G: Game> Worker<G> {
             out: Vec::new(),
             gauge_at: MonoTime(0),
             churn: (0.0, MonoTime(0)),
+            endpoints: BTreeMap::new(),
             shared,
         })
     }
@@ -246,11 +252,17 @@ impl<G: Game> Worker<G> {
         };
         self.out.clear();
         let mut context = WorkerContext { now, window, out: &mut self.out, rng: &mut self.rng };
-        let target = &self.shared.plan.target;
+        let target = &slot.route.endpoint.target;
         let result = match ready {
             Some(ready) => connection.ready(target, ready, &mut self.buffer, &mut context),
             None => connection.wake(target, &mut self.buffer, &mut context),
         };
+        if matches!(connection.state(), ConnectionState::Joining | ConnectionState::Playing) {
+            slot.route.nodes.handle_open();
+        }
+        if connection.simulated_client().client().phase() == Phase::Playing {
+            slot.route.nodes.handle_seated();
+        }
         if connection.state() == ConnectionState::Playing && !slot.joined {
             slot.joined = true;
             self.shared.joined.fetch_add(1, Ordering::Relaxed);
@@ -278,7 +290,7 @@ impl<G: Game> Worker<G> {
     fn connection_ended(&mut self, at: usize, error: &PlayError, window: &mut Window) {
         let now = self.shared.now();
         let slot = &mut self.slots[at];
-        let Some(connection) = slot.connection.take() else { return };
+        let Some(mut connection) = slot.connection.take() else { return };
         slot.wake_at = MonoTime(u64::MAX);
         if connection.state() == ConnectionState::Leaving {
             if !self.shared.draining.load(Ordering::Relaxed) {
@@ -288,6 +300,13 @@ impl<G: Game> Worker<G> {
             }
             return;
         }
+        let redirect = connection.take_redirect();
+        let followed = redirect.map(|url| slot.route.follow(&url, error.code(), &mut self.endpoints));
+        if let Some(Ok(pause_ms)) = followed {
+            slot.back_at = Some(now.plus_ms(pause_ms.into()));
+            slot.lost = Some(connection.into_simulated_client());
+            return self.arm(at);
+        }
         if matches!(error, PlayError::Lost(_) | PlayError::Silent | PlayError::Unreachable { .. }) {
             window.socket_errors += 1;
         }
@@ -295,7 +314,8 @@ impl<G: Game> Worker<G> {
         slot.lost = Some(connection.into_simulated_client()).filter(SimulatedClient::playing);
         let count = if slot.joined { &self.shared.dropped } else { &self.shared.refused };
         count.fetch_add(1, Ordering::Relaxed);
-        lock(&self.shared.first_error).get_or_insert_with(|| error.to_string());
+        let why = followed.and_then(Result::err);
+        lock(&self.shared.first_error).get_or_insert_with(|| why.unwrap_or_else(|| error.to_string()));
     }
 
     fn follow_run(&mut self, window: &mut Window) {
@@ -303,7 +323,8 @@ impl<G: Game> Worker<G> {
         let threads = shared.workers.len();
         let wanted = (shared.wanted.load(Ordering::Relaxed) + threads - 1 - self.number) / threads;
         while self.slots.len() < wanted && !shared.draining.load(Ordering::Relaxed) {
-            self.slots.push(PlayerSlot::new());
+            let index = self.number + self.slots.len() * threads;
+            self.slots.push(PlayerSlot::new(new_route(&shared, index)));
             self.connect(self.slots.len() - 1, window);
         }
         let epoch = shared.epoch.load(Ordering::Relaxed);
@@ -404,13 +425,15 @@ impl<G: Game> Worker<G> {
         let index = self.number + at * shared.workers.len();
         let seed = plan.seed.wrapping_add(index as u64);
         let profile = plan.link.pick(index);
-        let simulated_client = new_client(plan, index, self.script.clone(), now);
+        let simulated_client = self.slots[at].lost.take().unwrap_or_else(|| {
+            self.slots[at].route = new_route(&shared, index);
+            new_client(plan, index, self.script.clone(), now)
+        });
         let registry = self.poll.registry();
         let connection = PlayerConnection::connect(
             simulated_client,
             (profile, seed),
-            &plan.target,
-            shared.address,
+            &self.slots[at].route,
             (registry, Token(at)),
             now,
         );
@@ -427,6 +450,11 @@ impl<G: Game> Worker<G> {
             }
         }
     }
+}
+
+/// Players are spread over the nodes in turn.
+fn new_route(shared: &RunState, index: usize) -> Route {
+    Route::new(&shared.homes[index % shared.homes.len()], shared.plan.seed.wrapping_add(index as u64))
 }
 
 fn new_client<G: Game>(

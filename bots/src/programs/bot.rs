@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
-use broadside_shared::client::retry::Backoff;
+use anyhow::{Context, bail};
+use broadside_shared::client::nodes::Nodes;
 use broadside_shared::client::{ClientConfig, Detail};
 use broadside_shared::game::{Bot as _, Game, ModeSpec};
 use broadside_shared::link::{LinkProfile, Stalls};
+use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
@@ -19,6 +20,7 @@ use hdrhistogram::Histogram;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::gateway::{Gateway, Route};
 use crate::load::statistics::times;
 use crate::output::{StdoutState, print_error, print_line};
 use crate::player::{Player, Progress};
@@ -30,9 +32,9 @@ use crate::{in_range, link_profile, tick_time};
 #[derive(Debug, Clone, Parser)]
 #[command(name = "bot", version, about, max_term_width = 100)]
 struct Args {
-    /// Address of the server
-    #[arg(value_name = "URL", default_value = "ws://127.0.0.1:8080/ws", value_parser = Target::parse)]
-    target: Target,
+    /// Address of the server; of a cluster also those of other nodes, to which the bots go if the first one dies
+    #[arg(value_name = "URL", default_value = "ws://127.0.0.1:8080/ws", value_delimiter = ',', value_parser = Target::parse)]
+    targets: Vec<Target>,
 
     #[command(flatten)]
     tls_verification: TlsVerification,
@@ -164,8 +166,9 @@ impl Totals {
 pub fn bot<G: Game>() -> ExitCode {
     let (mut args, _) = broadside_cli::parse::<Args>();
     let room = room::<G>(args.mode.as_deref()).unwrap_or_else(|why| broadside_cli::refuse(&why));
-    match args.target.clone().with_tls_verification(&args.tls_verification) {
-        Ok(target) => args.target = target,
+    let verified = args.targets.iter().map(|target| target.clone().with_tls_verification(&args.tls_verification));
+    match verified.collect() {
+        Ok(targets) => args.targets = targets,
         Err(error) => {
             print_error("bot", error);
             return ExitCode::FAILURE;
@@ -198,20 +201,15 @@ enum End {
     StdoutClosed,
 }
 
-async fn run<G: Game>(mut args: Args, room: RoomChoice) -> anyhow::Result<()> {
-    // A clean link needs no proxy.
-    let _proxy = if args.link == LinkProfile::CLEAN {
-        None
-    } else {
-        let (target, proxy) = args.target.through(args.link, args.seed).await?;
-        args.target = target;
-        Some(proxy)
-    };
+async fn run<G: Game>(args: Args, room: RoomChoice) -> anyhow::Result<()> {
+    let home = args.targets.first().cloned().context("without an address there is no server")?;
+    let gateway = Arc::new(Gateway::new(home, args.link, args.seed));
     let totals = Arc::new(Totals::new(args.count));
     let (stop, stopped) = watch::channel(false);
     let mut bots = JoinSet::new();
     for index in 0..args.count {
-        bots.spawn(play::<G>(args.clone(), room, index, Arc::clone(&totals), stopped.clone()));
+        let gateway = Arc::clone(&gateway);
+        bots.spawn(play::<G>(args.clone(), gateway, room, index, Arc::clone(&totals), stopped.clone()));
     }
     let mut gaps_all = times();
     let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -332,42 +330,54 @@ fn name<G: Game>(index: usize) -> Name {
     Name::new(&name).or_else(|_| Name::new(&format!("bot {}", index + 1))).expect("short and visible")
 }
 
+/// The nodes as the bot with this number knows them at first.
+fn nodes(targets: &[Target], seed: u64) -> Nodes {
+    let urls: Vec<String> = targets.iter().map(Target::to_string).collect();
+    let mut nodes = Nodes::new(urls.first().map_or("", String::as_str), seed);
+    let others: Vec<String> =
+        urls.iter().skip(1).map(|url| url.strip_suffix("/ws").unwrap_or(url).to_owned()).collect();
+    nodes.handle_nodes(&others);
+    nodes
+}
+
 async fn play<G: Game>(
     args: Args,
+    gateway: Arc<Gateway>,
     room: RoomChoice,
     index: usize,
     totals: Arc<Totals>,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), PlayError> {
     let agent = concat!("bot ", env!("CARGO_PKG_VERSION")).to_owned();
-    let bot = G::Bot::new(args.seed.wrapping_add(index as u64), args.skill);
+    let seed = args.seed.wrapping_add(index as u64);
+    let bot = G::Bot::new(seed, args.skill);
     let config =
         ClientConfig { name: name::<G>(index), agent, room: Some(room), role: Role::Play, detail: Detail::Replica };
-    let mut player = Player::<G>::connect(&args.target, config, bot).await?;
-    let join_by = Instant::now() + JOIN_TIMEOUT;
-    while !player.joined() {
-        if *stopped.borrow() {
-            player.leave().await;
-            return Ok(());
-        }
-        player.step(Instant::now() + tick_time::<G>()).await?;
-        player.act().await?;
-        if Instant::now() > join_by {
-            return Err(PlayError::Lost(format!("no seat within {} s", JOIN_TIMEOUT.as_secs())));
-        }
-    }
+    let (nodes, retry) = (nodes(&args.targets, seed), Duration::from_secs(args.retry));
+    let mut route = Route { gateway: &gateway, nodes, retry };
+    let mut player = Player::<G>::connect(&gateway.target(route.nodes.url()).await?, config, bot).await?;
+    route.nodes.handle_open();
+    let seated = tokio::select! {
+        seated = take_seat(&mut player, &mut route) => Some(seated),
+        _ = stopped.wait_for(|stopped| *stopped) => None,
+    };
+    let Some(seated) = seated else {
+        player.leave().await;
+        return Ok(());
+    };
+    seated?;
     totals.playing.fetch_add(1, Ordering::Relaxed);
     totals.played.fetch_add(1, Ordering::Relaxed);
     let newest = &totals.newest_us[index];
     newest.store(totals.now_us(), Ordering::Relaxed);
-    let mut freezes = args.link.freezes(args.seed.wrapping_add(index as u64));
+    let mut freezes = args.link.freezes(seed);
     let result = loop {
         let lost = tokio::select! {
             lost = keep_playing(&mut player, (&totals, newest), &mut freezes) => lost,
             _ = stopped.wait_for(|stopped| *stopped) => break Ok(()),
         };
         tokio::select! {
-            resumed = resume(&mut player, &args, index, lost) => if let Err(why) = resumed { break Err(why) },
+            resumed = route.resume(&mut player, lost) => if let Err(why) = resumed { break Err(why) },
             _ = stopped.wait_for(|stopped| *stopped) => break Ok(()),
         }
         totals.reconnected.fetch_add(1, Ordering::Relaxed);
@@ -388,27 +398,31 @@ async fn play<G: Game>(
     result
 }
 
-/// Connects again until the seat is back, and the first snapshot has arrived.
+/// Plays until there is a seat.
 ///
 /// # Errors
-/// Why the connection was lost.
-async fn resume<G: Game>(player: &mut Player<G>, args: &Args, index: usize, lost: PlayError) -> Result<(), PlayError> {
-    let until = Instant::now() + Duration::from_secs(args.retry);
-    let mut backoff = Backoff::new(args.seed.wrapping_add(index as u64));
-    let (mut is_retried, code) = (lost.is_retried(), lost.code());
-    while is_retried && Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(backoff.pause_after_ms(code).into())).await;
-        let attempt = async {
-            player.reconnect(&args.target).await?;
-            while !matches!(player.step(Instant::now() + tick_time::<G>()).await?, Progress::Snapshot(_)) {}
-            Ok::<(), PlayError>(())
-        };
-        match attempt.await {
-            Ok(()) => return Ok(()),
-            Err(error) => is_retried = error.is_retried(),
+/// Why there is none.
+async fn take_seat<G: Game>(player: &mut Player<G>, route: &mut Route<'_>) -> Result<(), PlayError> {
+    let join_by = Instant::now() + JOIN_TIMEOUT;
+    while !player.joined() {
+        if let Err(lost) = seek_seat(player).await {
+            if lost.code() != Some(CloseCode::Restarting) {
+                return Err(lost);
+            }
+            // The seat may be at another node.
+            route.resume(player, lost).await?;
+        }
+        if Instant::now() > join_by {
+            return Err(PlayError::Lost(format!("no seat within {} s", JOIN_TIMEOUT.as_secs())));
         }
     }
-    Err(lost)
+    route.nodes.handle_seated();
+    Ok(())
+}
+
+async fn seek_seat<G: Game>(player: &mut Player<G>) -> Result<(), PlayError> {
+    player.step(Instant::now() + tick_time::<G>()).await?;
+    player.act().await
 }
 
 /// Plays from the seat to the end of the connection, and says why it ended.
@@ -465,6 +479,25 @@ mod tests {
         Args::try_parse_from(["x"]).expect("every flag has a default");
         let refusal = Args::try_parse_from(["x", "--skill", "7"]).expect_err("out of range").to_string();
         assert!(refusal.contains("--skill") && refusal.contains('7') && refusal.contains("0 to 1"), "{refusal}");
+    }
+
+    #[test]
+    fn the_first_address_is_home_and_the_others_are_tried_when_it_is_dead() {
+        let args = ["x", "ws://a.example/ws", "ws://b.example/ws,ws://c.example/game/ws", "--count", "3"];
+        let mut nodes = nodes(&Args::try_parse_from(args).expect("three addresses").targets, 1);
+        let mut tried = Vec::new();
+        for _ in 0..4 {
+            tried.push(nodes.url().to_owned());
+            nodes.handle_end(None);
+        }
+        assert_eq!(
+            tried,
+            ["a", "a", "b", "c"].map(|host| match host {
+                "c" => "ws://c.example/game/ws".to_owned(),
+                host => format!("ws://{host}.example/ws"),
+            })
+        );
+        assert_eq!(Args::try_parse_from(["x"]).expect("every flag has a default").targets.len(), 1);
     }
 
     #[test]

@@ -39,9 +39,9 @@ const DEFAULT_THREADS_MAX: usize = 4;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "load", version, about, max_term_width = 100)]
 struct Args {
-    /// Address of the server
-    #[arg(value_name = "URL", default_value = "ws://127.0.0.1:8080/ws", value_parser = Target::parse)]
-    target: Target,
+    /// Address of the server; of a cluster also those of other nodes: the players are spread over all, and the metrics are those of the first
+    #[arg(value_name = "URL", default_value = "ws://127.0.0.1:8080/ws", value_delimiter = ',', value_parser = Target::parse)]
+    targets: Vec<Target>,
 
     #[command(flatten)]
     tls_verification: TlsVerification,
@@ -119,7 +119,7 @@ struct Args {
     operator_token: Option<PathBuf>,
 
     /// Start a server for this run, on a free port; it stops when the run ends
-    #[arg(long, conflicts_with = "target")]
+    #[arg(long, conflicts_with = "targets")]
     spawn: bool,
 
     /// The server's program for --spawn [default: the game's, next to this program or on PATH]
@@ -197,15 +197,17 @@ fn run<G: Game>(args: &Args, server: &str, every: u32) -> anyhow::Result<bool> {
     refuse_same_path(files.json.as_ref(), files.html.as_ref())?;
     // Stops when dropped at the end of the run.
     let server = if args.spawn { Some(Server::start(&server_plan(args, server, every, players))?) } else { None };
-    let target = match &server {
-        Some(server) if args.tls => server.target(),
-        Some(server) => server.target().and_then(|target| target.with_tls_verification(&args.tls_verification)),
-        None => args.target.clone().with_tls_verification(&args.tls_verification),
+    let verified = |target: Target| target.with_tls_verification(&args.tls_verification);
+    let targets = match &server {
+        Some(server) if args.tls => server.target().map(|target| vec![target]),
+        Some(server) => server.target().and_then(verified).map(|target| vec![target]),
+        None => args.targets.iter().cloned().map(verified).collect(),
     };
-    let target = target.map_err(anyhow::Error::msg)?;
-    check_target(&target)?;
+    let mut targets: Vec<Target> = targets.map_err(anyhow::Error::msg)?;
+    targets.iter().try_for_each(check_target)?;
+    let target = targets.remove(0);
     let token = operator_token(args.operator_token.as_deref(), target.resolve()?)?;
-    let plan = LoadPlan { operator_token: token, recording, ..plan(args, target, players) };
+    let plan = LoadPlan { operator_token: token, recording, ..plan(args, (target, targets), players) };
     let outcome = measure::<G>(args, &plan, stop)?;
     drop(server);
     write_reports(files, &plan, &outcome)
@@ -228,9 +230,10 @@ fn server_plan(args: &Args, server: &str, snapshot_every: u32, players: usize) -
     }
 }
 
-fn plan(args: &Args, target: Target, players: usize) -> LoadPlan {
+fn plan(args: &Args, (target, others): (Target, Vec<Target>), players: usize) -> LoadPlan {
     LoadPlan {
         target,
+        others,
         operator_token: None,
         link: args.link.clone(),
         players,
@@ -284,7 +287,8 @@ fn write_reports(files: ReportFiles, plan: &LoadPlan, outcome: &Outcome) -> anyh
         json.write(&serde_json::to_string_pretty(report)?)?;
     }
     if let Some(html) = files.html {
-        html.write(&html_page(report, rows, histograms, &plan.target.to_string())?)?;
+        let targets: Vec<String> = std::iter::once(&plan.target).chain(&plan.others).map(Target::to_string).collect();
+        html.write(&html_page(report, rows, histograms, &targets.join(", "))?)?;
     }
     let faults = report.faults();
     for fault in &faults {

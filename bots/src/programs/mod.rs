@@ -1,6 +1,7 @@
 //! The programs `bot` and `load`, for any game.
 
 mod bot;
+mod gateway;
 mod load;
 
 pub use bot::bot;
