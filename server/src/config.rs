@@ -1,5 +1,6 @@
 //! All flags of the server. `--help` and the errors for invalid values are generated from here.
 
+pub mod cluster;
 pub mod game;
 #[cfg(feature = "oidc")]
 pub(crate) mod oidc;
@@ -103,6 +104,9 @@ pub struct Config {
     /// PostgreSQL database to keep accounts and results in, such as `postgres://user:password@host/name`, in place of the embedded one
     #[arg(long, env = "BROADSIDE_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<DatabaseUrl>,
+
+    #[command(flatten)]
+    pub cluster: cluster::ClusterFlags,
 
     /// Length of a season of the leaderboards: month, quarter or year
     #[arg(long, env = "BROADSIDE_SEASON", default_value = "quarter", value_name = "LENGTH", value_parser = season)]
@@ -240,6 +244,7 @@ impl Config {
                 "--rooms {rooms}: more than --max-rooms {max_rooms} allows; raise the maximum, or open fewer"
             ));
         }
+        self.node()?;
         #[cfg(feature = "oidc")]
         self.check_provider()?;
         self.certificate_source().map(drop)

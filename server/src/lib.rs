@@ -17,14 +17,17 @@
 //! | [`checkpoints`] | the state of rooms and sessions on disk |
 //! | [`recordings`] | recordings of rooms, as files, and their replay |
 //! | [`rooms`] | the threads that step the rooms |
+//! | [`peers`] | what a node of a cluster knows of the others |
 //! | [`lobby`] | directory of rooms, sessions, names, leaderboard |
 //! | [`accounts`](mod@accounts) | who a browser is signed in as, without HTTP |
 //! | [`recovery`] | going on from another server |
 //! | [`app`] | the state that threads and tasks share |
 //! | [`bots`] | the server's own bots |
 //! | [`http`] | assets, API, health, metrics |
+//! | `cluster` | a node of a cluster: NATS |
 //! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the sockets |
 //! | `systemd` | what a service manager wants to hear |
+//! | `opening` | what a server consists of behind its listener |
 //! | [`hand_over`] | sockets and state from one process to the next |
 //! | [`running`] | a server that is listening, and its end |
 //! | [`program`] | the server as a program: flags, the game's configuration, log, signals |
@@ -45,6 +48,7 @@ pub mod base_path;
 pub mod bots;
 pub mod checkpoints;
 pub mod clock;
+pub(crate) mod cluster;
 pub(crate) mod commands;
 pub mod config;
 pub mod files;
@@ -61,8 +65,10 @@ pub mod metrics;
 pub(crate) mod moderation;
 pub mod net;
 pub mod network;
+pub(crate) mod opening;
 pub mod operator;
 pub mod origin;
+pub mod peers;
 pub(crate) mod problem;
 pub mod program;
 pub mod recordings;
@@ -86,13 +92,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use broadside_core::commands::ShardCommand;
-use broadside_core::room::{RoomConfig, SPECTATORS_MAX, mode_name};
-use broadside_core::room_loop::{KeptRecordings, RecordingPolicy};
+use broadside_core::room::SPECTATORS_MAX;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::limits::SEATS_MAX;
-use broadside_shared::protocol::room::ModeId;
-use broadside_shared::time::MonoTime;
 use broadside_shared::trial::rules_hash;
 use broadside_store::{OpenError, Store};
 use tokio::net::TcpListener;
@@ -101,43 +103,21 @@ use tokio::sync::watch;
 pub use program::run;
 pub use running::Running;
 
-use accounts::Accounts;
-use app::{App, GameInfo, StandingStill, ended};
+use app::{App, ended};
 use awake::Awake;
-use checkpoints::segment::Head;
-use checkpoints::{Checkpoints, Lasting};
-use clock::MonoClock;
-use config::{Config, Record};
-use first_seen::FirstSeen;
+use config::Config;
+use config::cluster::{ClusterKeys, NodeFlags};
 use hand_over::Sockets;
 use http::api::schema::SchemaFile;
-use inbox::{Inbox, Wakeup};
-use limits::holds::{AddressLimits, Caps};
-use limits::rates::{AddressRates, Rate, Rates};
-use lobby::account_tokens::AccountTokens;
-use lobby::directory::{Directory, Rooms};
-use lobby::sessions::Sessions;
-use lobby::{LobbyState, ServerLobby};
-use metrics::Metrics;
-use net::arrivals::Shards;
+use lobby::ServerLobby;
 use net::certificate;
-use net::shard::{self, Poller};
+use opening::{Opened, Origins};
 use operator::{OperatorToken, TokenFile};
-use recordings::{Folder, Recordings};
 use recovery::Predecessor;
-use result_ids::ResultIds;
-use rooms::context::ServerContext;
-use rooms::pool::Pool;
-use rooms::results::ResultSink;
-use running::Threads;
-use store::{Kept, StoreHealth};
-use topics::Topics;
+use store::Kept;
 use vital::Supervisor;
 
 const _: () = assert!(config::CAPACITY_MAX + SPECTATORS_MAX <= SEATS_MAX);
-
-/// Threads that run rooms, per core: while one is busy with a long tick of a large room, the other runs the small ones.
-const ROOM_THREADS_PER_CORE: usize = 2;
 
 /// Longest time until a process that failed has given up the data folder, and how often to look.
 const GIVEN_UP_WITHIN: Duration = Duration::from_secs(30);
@@ -167,6 +147,9 @@ pub enum StartError {
     /// The operator's token is missing or invalid.
     #[error("{0:#}")]
     Operator(anyhow::Error),
+    /// The NATS servers of the cluster cannot be used.
+    #[error("{0:#}")]
+    Cluster(anyhow::Error),
     /// The operating system refuses threads, sockets or random numbers.
     #[error("{0:#}")]
     System(anyhow::Error),
@@ -201,6 +184,7 @@ pub(crate) async fn start_with<G: Game>(
 ) -> Result<Running<G>, StartError> {
     config.check().map_err(StartError::Config)?;
     G::check_config(&game).map_err(StartError::Game)?;
+    let cluster = cluster_of(&config).map_err(StartError::Config)?;
     http::assets::check(&config).map_err(StartError::Assets)?;
     let certificate = certificate::configured(&config).map_err(StartError::Certificate)?.map(Arc::new);
     let tls = certificate.clone().map(certificate::acceptor).transpose().map_err(StartError::Certificate)?;
@@ -221,11 +205,16 @@ pub(crate) async fn start_with<G: Game>(
     // Only now: no other server has the data folder.
     let predecessor = predecessor.or_else(|| recovery::find::<G>(&config, rules));
     let (operator, token_file) = operator_token(&config, address.port()).map_err(StartError::Operator)?;
-    let from = (predecessor, rules);
-    let opened = open::<G>(config, game, operator, (store, kept.health.clone()), supervisor, from);
-    let Opened { app, lobby, shards, threads, recordings, checkpoints, head } = opened.map_err(StartError::System)?;
+    let origins = Origins { predecessor, rules, cluster };
+    let opened = opening::open::<G>(config, game, operator, (store, kept.health.clone()), supervisor, origins);
+    let Opened { app, lobby, shards, threads, recordings, checkpoints, head, orders } =
+        opened.map_err(StartError::System)?;
     let loaded = moderation::load(&app.store, &app.lobby, store::now_us()).await;
     loaded.context("cannot read accounts").map_err(StartError::System)?;
+    if let (Some((node, orders)), Some(peers)) = (orders, app.lobby.peers.clone()) {
+        let link = cluster::connect(&node, Arc::clone(&peers)).await.map_err(StartError::Cluster)?;
+        app.supervisor.spawn("cluster", cluster::run(Arc::clone(&app), node, peers, link, orders));
+    }
     spawn_housekeeping(&app, &lobby);
     let websocket = axum::routing::any(net::upgrade::upgrade::<G>).layer(axum::Extension(shards));
     let router = http::router(Arc::clone(&app), SchemaFile::new::<G>(&app.config), websocket);
@@ -261,6 +250,14 @@ pub(crate) async fn start_with<G: Game>(
         checkpoints,
         token_file,
     })
+}
+
+/// The node that the flags make of this server, with the secrets of its cluster.
+fn cluster_of(config: &Config) -> Result<Option<(NodeFlags, ClusterKeys)>, String> {
+    match (config.node()?, &config.cluster.cluster_key) {
+        (Some(node), Some(file)) => Ok(Some((node, ClusterKeys::read(file)?))),
+        (_, _) => Ok(None),
+    }
 }
 
 fn spawn_housekeeping<G: Game>(app: &Arc<App>, lobby: &Arc<ServerLobby<G>>) {
@@ -336,192 +333,6 @@ fn operator_token(config: &Config, port: u16) -> anyhow::Result<(OperatorToken, 
         ),
     }
     Ok((token, file.ok()))
-}
-
-/// The server behind the listener.
-struct Opened<G: Game> {
-    app: Arc<App>,
-    lobby: Arc<ServerLobby<G>>,
-    shards: Arc<Shards<G>>,
-    threads: Threads,
-    recordings: Recordings,
-    checkpoints: Checkpoints,
-    /// What the checkpoints begin with.
-    head: Head,
-}
-
-/// Starts the server behind the listener: the threads of rooms, shards and bots, and the persistent rooms.
-fn open<G: Game>(
-    config: Config,
-    game: G::Config,
-    operator: OperatorToken,
-    (store, store_health): (Store, StoreHealth),
-    supervisor: Supervisor,
-    (predecessor, rules): (Option<Predecessor<G>>, u64),
-) -> anyhow::Result<Opened<G>> {
-    let Continuity { clock, metrics, recordings, checkpoints, head } = continuity(&config, &predecessor, rules)?;
-    metrics.watch(store_health.clone());
-    let pollers = make_pollers(&config).context("cannot poll sockets")?;
-    // The bots are one more shard, without sockets.
-    let bots = (config.bots > 0).then(|| Wakeup::new(|| {}));
-    let wakeups = pollers.iter().map(Poller::wakeup).chain(&bots);
-    let inboxes: Arc<[Inbox<ShardCommand>]> = wakeups.map(|wakeup| Inbox::new(Arc::clone(wakeup))).collect();
-    let shards = Arc::new(Shards::new(pollers.iter().map(|poller| Inbox::new(Arc::clone(poller.wakeup())))));
-    let (sessions, account_tokens) =
-        (Sessions::new(head.lasting.session_key), AccountTokens::new(head.lasting.account_key));
-    let pool = Arc::new(Pool::new(clock.clone()));
-    let rooms = pool
-        .start(cores().max(2) * ROOM_THREADS_PER_CORE, &supervisor)
-        .context("cannot start the threads of the rooms")?;
-    let connections_max = files::connections_max(config.max_connections, net::bounds::SPARE_CONNECTIONS, inboxes.len());
-    let rooms_on_demand = config.max_rooms.saturating_sub(config.rooms.into());
-    let caps = Caps::new(config.limit_per_address, connections_max, rooms_on_demand);
-    let context = ServerContext {
-        clock,
-        limits: Arc::new(AddressLimits::new(caps, config.limit_exempt.clone())),
-        metrics: Arc::clone(&metrics),
-        shards: inboxes,
-        topics: Arc::new(Topics::new()),
-        results: ResultSink::outbox::<G>(store_health.outbox().clone(), head.lasting.result_ids),
-        recording: recording_policy(&config, rules),
-        recordings: recordings.sink(),
-        checkpoints: checkpoints.sink(),
-        result_ids: head.lasting.result_ids,
-        grace_s: config.grace,
-        room_life_s: config.room_life,
-    };
-    let directory =
-        Directory::new(context.clone(), pool, Arc::new(game), common_config::<G>(&config), config.max_rooms);
-    let state = Arc::new(LobbyState::new(context.clone(), sessions, account_tokens));
-    let lobby = Arc::new(ServerLobby { state, directory: Arc::new(directory) });
-    let app = Arc::new(App {
-        game: GameInfo::of::<G>(),
-        lobby: Arc::clone(&lobby.state),
-        rooms: Arc::clone(&lobby.directory) as Arc<dyn Rooms>,
-        accounts: accounts(&config, store.clone(), context)?,
-        shelf: Arc::clone(&recordings.shelf),
-        config,
-        metrics,
-        store,
-        store_health,
-        befriending: Rates::new(Rate::BEFRIENDING),
-        requests: AddressRates::new(Rate::REQUESTS_OF_ADDRESS),
-        operator,
-        foreign_hosts: FirstSeen::default(),
-        foreign_origins: FirstSeen::default(),
-        ending: supervisor.ending(),
-        supervisor,
-        connections: AtomicUsize::new(0),
-        standing_still: StandingStill::default(),
-        connections_max,
-    });
-    predecessor.into_iter().for_each(|found| found.restore(&lobby, pollers.len()));
-    let started = start_shards(&app, &lobby, &shards, pollers, bots);
-    let started = started.context("cannot start the threads of the shards")?;
-    open_persistent_rooms(&lobby.directory, app.config.rooms);
-    Ok(Opened { app, lobby, shards, threads: Threads { rooms, shards: started }, recordings, checkpoints, head })
-}
-
-/// What goes on from one server to the next, and where this one leaves it.
-struct Continuity {
-    clock: MonoClock,
-    metrics: Arc<Metrics>,
-    recordings: Recordings,
-    checkpoints: Checkpoints,
-    head: Head,
-}
-
-fn continuity<G: Game>(config: &Config, from: &Option<Predecessor<G>>, rules: u64) -> anyhow::Result<Continuity> {
-    let clock = MonoClock::start_at(from.as_ref().map_or(MonoTime(0), Predecessor::now));
-    let lasting = match from {
-        Some(found) => found.lasting,
-        None => Lasting { session_key: draw_key()?, account_key: draw_key()?, result_ids: ResultIds::new(clock.now()) },
-    };
-    let metrics = Arc::new(Metrics::new());
-    let recordings = recordings::start(Folder::of(config), Arc::clone(&metrics));
-    let recordings = recordings.context("cannot keep recordings in --data")?;
-    let head = Head { game: G::NAME.to_owned(), rules, lasting };
-    let checkpoints = checkpoints::start(config, head.clone(), Arc::clone(&metrics));
-    let checkpoints = checkpoints.context("cannot keep checkpoints in --data; --checkpoint off does without")?;
-    Ok(Continuity { clock, metrics, recordings, checkpoints, head })
-}
-
-fn make_pollers(config: &Config) -> std::io::Result<Vec<Poller>> {
-    (0..config.shards.unwrap_or_else(cores)).map(|_| Poller::new()).collect()
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Starts the threads of the shards, and that of the server's own bots.
-fn start_shards<G: Game>(
-    app: &Arc<App>,
-    lobby: &Arc<ServerLobby<G>>,
-    shards: &Arc<Shards<G>>,
-    pollers: Vec<Poller>,
-    bots: Option<Arc<Wakeup>>,
-) -> std::io::Result<Vec<JoinHandle<()>>> {
-    let bots_shard = pollers.len();
-    let mut threads = Vec::new();
-    for (index, poller) in pollers.into_iter().enumerate() {
-        threads.push(shard::spawn(Arc::clone(app), Arc::clone(lobby), Arc::clone(shards), index, poller)?);
-    }
-    if let Some(wakeup) = bots {
-        threads.push(bots::spawn(Arc::clone(app), Arc::clone(lobby), bots_shard, wakeup)?);
-    }
-    Ok(threads)
-}
-
-/// What all rooms have in common.
-fn common_config<G: Game>(config: &Config) -> RoomConfig {
-    RoomConfig {
-        snapshot_every: config.snapshot_every.unwrap_or(G::SNAPSHOT_EVERY),
-        capacity: config.capacity,
-        seed: config.seed.unwrap_or_else(secret::number),
-        mode: ModeId(0),
-    }
-}
-
-/// What is recorded of every room.
-fn recording_policy(config: &Config, rules: u64) -> Option<RecordingPolicy> {
-    let keep = match config.record {
-        Record::Off => return None,
-        Record::Matches => KeptRecordings::Matches,
-        Record::All => KeptRecordings::All,
-    };
-    config.data.path()?;
-    Some(RecordingPolicy { rules, keep })
-}
-
-fn open_persistent_rooms<G: Game>(directory: &Directory<G>, rooms: u16) {
-    for index in 1..=rooms {
-        let mode = mode_name::<G>(ModeId(0));
-        let name = if rooms == 1 { mode.to_owned() } else { format!("{mode} {index}") };
-        // It may have been given back.
-        if !directory.all().iter().any(|room| !room.is_ephemeral && room.name == name) {
-            directory.open_persistent(&name);
-        }
-    }
-}
-
-/// A key that lasts as long as the process.
-fn draw_key() -> anyhow::Result<[u8; 32]> {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
-    Ok(key)
-}
-
-/// The accounts, with the provider that the flags name.
-fn accounts(config: &Config, store: Store, context: ServerContext) -> anyhow::Result<Accounts> {
-    let accounts = Accounts::new(store, context);
-    #[cfg(feature = "oidc")]
-    let provider = config.provider().map_err(anyhow::Error::msg)?;
-    #[cfg(feature = "oidc")]
-    let accounts = accounts.with_provider(provider.map(accounts::provider::Provider::new).transpose()?);
-    #[cfg(not(feature = "oidc"))]
-    let _ = config;
-    Ok(accounts)
 }
 
 /// The socket that the service manager opened for this process, or else a new one; `flag` is the option that sets its port, for the error

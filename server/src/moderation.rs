@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broadside_core::commands::MinuteFor;
+use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::name::Name;
 use broadside_store::accounts::AccountId;
 use broadside_store::moderation::{self, RestrictionKind};
@@ -28,26 +29,68 @@ const RETRY: Duration = Duration::from_secs(2);
 /// # Errors
 /// The database does not answer.
 pub(crate) async fn load(store: &Store, lobby: &LobbyState, now_us: i64) -> Result<(), StoreError> {
+    load_names(store, lobby).await?;
+    restrictions(store, now_us).await?.iter().for_each(|restriction| impose(lobby, restriction));
+    Ok(())
+}
+
+/// The same again, after changes by other nodes may have been missed. A name that was given up since stays reserved until the next start.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn reload(app: &App, now_us: i64) -> Result<(), StoreError> {
+    load_names(&app.store, &app.lobby).await?;
+    let in_force = restrictions(&app.store, now_us).await?;
+    in_force.iter().for_each(|restriction| impose(&app.lobby, restriction));
+    let of = |kind| in_force.iter().filter(move |restriction| restriction.kind == kind).map(|found| found.account);
+    let (banned, muted) = (of(RestrictionKind::Ban).collect(), of(RestrictionKind::Mute).collect());
+    app.lobby.restrictions.keep_only(&banned, &muted);
+    banned.into_iter().for_each(|account| app.lobby.kick_account(account, CloseCode::Banned, &*app.rooms));
+    Ok(())
+}
+
+/// The same for one account, of which another node has changed something.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn reload_account(app: &App, account: AccountId, now_us: i64) -> Result<(), StoreError> {
+    let in_force = app.store.restrictions_of(account, now_us).await?;
+    app.lobby.restrictions.unban(account);
+    app.lobby.restrictions.unmute(account);
+    in_force.iter().for_each(|restriction| impose(&app.lobby, restriction));
+    match app.store.account(account).await? {
+        Some(found) if found.keeps_name => claim(&app.lobby, account, &found.name),
+        Some(_) | None => app.lobby.sessions.reserved.release(account),
+    }
+    Ok(())
+}
+
+async fn load_names(store: &Store, lobby: &LobbyState) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let names = store.kept_names(after, PAGE).await?;
         let Some((last, _)) = names.last() else { break };
         after = Some(*last);
-        for (account, name) in names {
-            let claimed = Name::new(&name).map(|name| lobby.sessions.reserved.claim(account, &name));
-            if !matches!(claimed, Ok(Ok(()))) {
-                tracing::warn!(%account, name, "the name of this account is not reserved: the rules for names have changed");
-            }
-        }
+        names.iter().for_each(|(account, name)| claim(lobby, *account, name));
     }
-    let mut after = None;
+    Ok(())
+}
+
+fn claim(lobby: &LobbyState, account: AccountId, name: &str) {
+    let claimed = Name::new(name).map(|name| lobby.sessions.reserved.claim(account, &name));
+    if !matches!(claimed, Ok(Ok(()))) {
+        tracing::warn!(%account, name, "the name of this account is not reserved: the rules for names have changed");
+    }
+}
+
+/// Every ban and mute in force.
+async fn restrictions(store: &Store, now_us: i64) -> Result<Vec<moderation::Restriction>, StoreError> {
+    let (mut all, mut after) = (Vec::new(), None);
     loop {
         let page = store.restrictions(after, PAGE, now_us).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { return Ok(all) };
         after = Some(last.account);
-        for restriction in page {
-            impose(lobby, &restriction);
-        }
+        all.extend(page);
     }
 }
 

@@ -61,6 +61,13 @@ impl Origin {
         &self.host
     }
 
+    /// Whether the page comes from the server whose WebSocket is at this address, such as `wss://n2.example/game`.
+    pub(crate) fn is_page_of(&self, socket: &str) -> bool {
+        let Some((scheme, rest)) = socket.split_once("://") else { return false };
+        let host = rest.split_once('/').map_or(rest, |(host, _)| host);
+        self.is_of(host, if scheme == "wss" { Some(Scheme::Https) } else { Some(Scheme::Http) })
+    }
+
     /// Whether the page comes from a server that is requested as `host` with this scheme.
     fn is_of(&self, host: &str, scheme: Option<Scheme>) -> bool {
         let scheme_fits = match (self.scheme.as_str(), scheme) {
@@ -185,6 +192,15 @@ mod tests {
         assert!(!may("http://portal.example", "game.example", None, &list));
         assert!(!may("https://portal.example:8443", "game.example", None, &list));
         assert!(may("https://game.example", "game.example", None, &list));
+    }
+
+    #[test]
+    fn a_page_of_a_node_is_known_by_the_address_of_its_socket() {
+        let is_page_of = |origin: &str, socket| origin.parse::<Origin>().expect("an origin").is_page_of(socket);
+        assert!(is_page_of("https://n2.example", "wss://n2.example/game"));
+        assert!(is_page_of("http://localhost:8081", "ws://localhost:8081"));
+        assert!(!is_page_of("http://n2.example", "wss://n2.example"));
+        assert!(!is_page_of("https://n2.example:8443", "wss://n2.example"));
     }
 
     #[test]

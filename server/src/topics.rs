@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use broadside_shared::ids::RoomId;
+use broadside_shared::protocol::codec;
 use broadside_shared::protocol::limits::CHAT_KEPT;
 use broadside_shared::protocol::message::{Publication, ServerMsg};
+use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
@@ -147,6 +149,17 @@ impl Topics {
         chat.iter().map(|kept| (kept.number, kept.message.clone())).collect()
     }
 
+    /// Who has last said something in a chat under a name that `is_named`, as far as it is kept.
+    #[must_use]
+    pub fn last_speaker(&self, topic: Topic, is_named: impl Fn(&Name) -> bool) -> Option<SenderId> {
+        let chat = self.chats.get(&topic)?;
+        let spoke = |kept: &&ChatMessage| match codec::decode_server(kept.message.message()) {
+            Ok(ServerMsg::Published { publication: Publication::Said { from, .. }, .. }) => is_named(&from),
+            _ => false,
+        };
+        chat.iter().rev().find(spoke).map(|kept| kept.from)
+    }
+
     /// Drops the messages of a room that has ended.
     pub fn forget_room(&self, room: RoomId) {
         self.chats.remove(&Topic::RoomChat(room));
@@ -162,8 +175,6 @@ impl Topics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use broadside_shared::protocol::codec;
-    use broadside_shared::protocol::name::Name;
     use broadside_shared::protocol::text::Text;
 
     fn said(text: &str) -> Publication {

@@ -10,7 +10,7 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{Outcome, RoomUpdate, ServerMsg};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::Role;
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick};
 use serde::{Deserialize, Serialize};
@@ -214,6 +214,12 @@ pub enum ShardCommand {
     /// A message to one session, which had this connection when it was sent, or none and a seat on this shard. All messages to a session
     /// pass through the shard of its seat, so that they stay in order whatever becomes of the connection.
     Deliver(Option<ConnectionId>, SessionId, Envelope),
+    /// What became of the search for a room on other servers that the connection's join with this number caused.
+    Placed(ConnectionId, u32, Placement),
+    /// The outcome of the connection's request with this number, on which another server had to be asked.
+    Replied(ConnectionId, u32, Outcome),
+    /// A message to every connection that was welcomed.
+    Tell(EncodedMessage),
     /// Closes the connection of a session, which had this one when it was kicked.
     Kick(ConnectionId, SessionId, CloseCode),
     RoomFailed(RoomId),
@@ -229,6 +235,22 @@ impl ShardCommand {
     pub fn has_recipients(&self) -> bool {
         matches!(self, ShardCommand::Tick(_, output) if !output.due.is_empty())
     }
+}
+
+/// Where a client is to play.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placement {
+    /// In a room of this server.
+    Here,
+    Elsewhere(Destination),
+}
+
+/// What a client is to ask for on another server of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// As in [`ServerMsg::Redirect`].
+    pub url: String,
+    pub choice: RoomChoice,
 }
 
 #[derive(Debug, Clone)]

@@ -16,8 +16,8 @@ use broadside_shared::protocol::token::{AccountToken, Token};
 use broadside_shared::protocol::topic::Topic;
 
 use crate::commands::{
-    AccountId, ConnectionId, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation,
-    SenderId, SessionId,
+    AccountId, ConnectionId, Destination, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment,
+    SeatLocation, SenderId, SessionId,
 };
 use crate::messages::EncodedMessage;
 use crate::subscriptions::{ParkedSession, Subscriptions};
@@ -30,6 +30,11 @@ pub trait Lobby<G: Game> {
     fn seat_of(&self, token: &Token) -> Option<SeatLocation>;
     /// Makes this the connection of a session without a seat that another server left to this one, if the token is that of one.
     fn attach_restored(&self, token: &Token, connection: ConnectionId) -> bool;
+    /// The address of another server of the cluster that has the session of this token; `None` if the token is forged, or that server is
+    /// gone.
+    fn node_of(&self, token: &Token) -> Option<String>;
+    /// What clients are told of the other servers of the cluster; `None` if there are none.
+    fn nodes(&self) -> Option<EncodedMessage>;
     /// The session's connection, while it has one.
     fn connection_of(&self, session: SessionId) -> Option<ConnectionId>;
     /// What an account token is worth now.
@@ -78,11 +83,16 @@ pub trait Lobby<G: Game> {
     fn name_of(&self, session: SessionId) -> Option<Name>;
     /// The session with this name, or one that looks like it.
     fn session_named(&self, name: &Name) -> Option<SessionId>;
+    /// What someone is muted by who has lately said something under this name in the lobby's chat, on whatever server.
+    fn speaker_named(&self, name: &Name) -> Option<SenderId>;
     /// Whether players would take one name for the other.
     fn looks_alike(&self, a: &Name, b: &Name) -> bool;
 
     /// Sends a message to one session, unless it mutes the sender; the message waits while the session has no connection.
     fn deliver(&self, to: SessionId, from: Option<SenderId>, message: EncodedMessage);
+    /// Sends a direct message to the player with this name on another server of the cluster. False if there is none; otherwise
+    /// [`ShardCommand::Replied`](crate::commands::ShardCommand::Replied) tells the outcome of the connection's request.
+    fn deliver_elsewhere(&self, asked_by: (ConnectionId, u32), to: &Name, direct: DirectMessage) -> bool;
     /// Keeps a message for a session that has no connection, unless it mutes the sender, or sends it there if it has one by now.
     fn park_message(&self, to: SessionId, envelope: Envelope);
     /// Publishes to every subscriber of a topic.
@@ -101,7 +111,7 @@ pub trait Lobby<G: Game> {
     ///
     /// # Errors
     /// The code to close the connection with, when there is no such room or none may be opened.
-    fn join(&self, join: Join) -> Result<RoomInfo, CloseCode>;
+    fn join(&self, join: &Join) -> Result<Joining, CloseCode>;
 
     /// A shard took a tick with recipients of this room from its inbox.
     fn tick_taken(&self, room: RoomId, shard: usize);
@@ -127,9 +137,33 @@ pub struct PlayerReport {
     pub text: Text,
 }
 
+/// A message from one player to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectMessage {
+    pub from: Name,
+    /// What the sender is muted by.
+    pub sender: SenderId,
+    pub text: Text,
+}
+
+/// What becomes of a join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Joining {
+    /// This room was asked for a seat.
+    Here(RoomInfo),
+    /// The room is on another server.
+    Elsewhere(Destination),
+    /// Other servers were asked; [`ShardCommand::Placed`](crate::commands::ShardCommand::Placed) tells the answer.
+    Asked,
+}
+
 /// A client's request to join a room.
 #[derive(Debug, Clone)]
 pub struct Join {
+    /// Number of the join among those of the connection.
+    pub number: u32,
+    /// Whether other servers had no better room.
+    pub is_placed: bool,
     pub connection: ConnectionId,
     pub session: SessionId,
     /// `None` for the server's own bots.

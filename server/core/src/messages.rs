@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use broadside_shared::protocol::FrameKind;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::limits::{MESSAGES_BYTES_MAX, MESSAGES_WAITING_MAX};
 use broadside_shared::protocol::message::{RoomUpdate, ServerMsg, ServerNotice};
@@ -41,6 +42,14 @@ impl EncodedMessage {
     #[must_use]
     pub fn update(&self) -> &[u8] {
         &self.update
+    }
+
+    /// The control frame.
+    #[must_use]
+    pub fn frame(&self) -> Vec<u8> {
+        let mut frame = vec![FrameKind::Control as u8];
+        frame.extend_from_slice(self.message());
+        frame
     }
 
     /// The bytes behind the kind of a control frame.

@@ -206,6 +206,21 @@ impl<G: Game> ShardCore<G> {
             ShardCommand::RoomEmptied(room) => drop(self.fanouts.remove(&room)),
             ShardCommand::Published(message) => self.publish(&message),
             ShardCommand::Deliver(to, session, envelope) => self.deliver(to, session, envelope, lobby),
+            ShardCommand::Placed(id, join, placed) => {
+                if self.find(id).is_some() {
+                    self.on(now, id.key, lobby, |connection, turn| connection.handle_placed(join, placed, turn));
+                }
+            }
+            ShardCommand::Replied(id, request, outcome) => {
+                if self.find(id).is_some() {
+                    self.on(now, id.key, lobby, |connection, turn| connection.handle_replied(request, outcome, turn));
+                }
+            }
+            ShardCommand::Tell(message) => {
+                for connection in self.connections.iter_mut().flatten() {
+                    connection.tell(&message, &mut self.outputs);
+                }
+            }
             ShardCommand::Kick(id, session, code) => self.kick(now, id, session, code, lobby),
             ShardCommand::RoomFailed(room) => self.fail_room(now, room, lobby),
             ShardCommand::RoomEnded(room) => self.end_room(now, room, lobby),

@@ -17,10 +17,10 @@ use broadside_shared::time::{MonoTime, Tick};
 use broadside_shared::toy::Toy;
 
 use crate::commands::{
-    AccountId, ConnectionId, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation,
-    SenderId, SessionId, ShardCommand, TopicMessage, sender_of,
+    AccountId, ConnectionId, Destination, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment,
+    SeatLocation, SenderId, SessionId, ShardCommand, TopicMessage, sender_of,
 };
-use crate::lobby::{AccountAdmission, AddressShare, Join, Lobby, PlayerReport, SeatLimits};
+use crate::lobby::{AccountAdmission, AddressShare, DirectMessage, Join, Joining, Lobby, PlayerReport, SeatLimits};
 use crate::messages::EncodedMessage;
 use crate::room::RoomConfig;
 use crate::subscriptions::{ParkedSession, Subscriptions};
@@ -33,6 +33,14 @@ pub(crate) fn name(text: &str) -> Name {
 pub(crate) fn room_info(id: u32) -> RoomInfo {
     let config = RoomConfig { snapshot_every: 2, capacity: 20, seed: 5, mode: ModeId(0) };
     RoomInfo { id: RoomId(id), config, is_private: false }
+}
+
+/// The first number of rooms and sessions that are on another server.
+pub(crate) const ELSEWHERE: RoomId = RoomId(1000);
+
+/// Where such a room is.
+pub(crate) fn elsewhere(room: RoomId) -> Destination {
+    Destination { url: "wss://n2.example".to_owned(), choice: RoomChoice::Room(room) }
 }
 
 /// A command to a room, as far as tests compare it.
@@ -175,6 +183,15 @@ impl Lobby<Toy> for TestLobby {
         self.with(token.session, |found| found.seat).flatten()
     }
 
+    /// Sessions from [`ELSEWHERE`] on are on another server.
+    fn node_of(&self, token: &Token) -> Option<String> {
+        (token.session >= ELSEWHERE.0.into()).then(|| elsewhere(ELSEWHERE).url)
+    }
+
+    fn nodes(&self) -> Option<EncodedMessage> {
+        None
+    }
+
     fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {
         self.with(session, |found| found.connection).flatten()
     }
@@ -286,6 +303,15 @@ impl Lobby<Toy> for TestLobby {
         sessions.find(|(_, session)| session.name.as_ref() == Some(name)).map(|(id, _)| *id)
     }
 
+    fn speaker_named(&self, _: &Name) -> Option<SenderId> {
+        None
+    }
+
+    /// Every name that nobody has here may be that of a player on another server.
+    fn deliver_elsewhere(&self, _: (ConnectionId, u32), _: &Name, _: DirectMessage) -> bool {
+        true
+    }
+
     fn looks_alike(&self, a: &Name, b: &Name) -> bool {
         a == b
     }
@@ -343,11 +369,20 @@ impl Lobby<Toy> for TestLobby {
         commands.drain(..).for_each(|command| self.send(room, command));
     }
 
-    fn join(&self, join: Join) -> Result<RoomInfo, CloseCode> {
-        let RoomChoice::Room(room) = join.choice else { return Err(CloseCode::NoSuchRoom) };
+    /// Rooms from [`ELSEWHERE`] on are on another server; for quick play others are asked first.
+    fn join(&self, join: &Join) -> Result<Joining, CloseCode> {
+        let room = match join.choice {
+            RoomChoice::Quick if !join.is_placed => return Ok(Joining::Asked),
+            RoomChoice::Quick => RoomId(1),
+            RoomChoice::Room(room) if room >= ELSEWHERE => return Ok(Joining::Elsewhere(elsewhere(room))),
+            RoomChoice::Room(room) => room,
+            RoomChoice::Mode(_) | RoomChoice::Code(_) | RoomChoice::Reserved { .. } => {
+                return Err(CloseCode::NoSuchRoom);
+            }
+        };
         let info = self.room(room).ok_or(CloseCode::NoSuchRoom)?;
         self.state.borrow_mut().to_rooms.push((room, Sent::Join(join.connection, join.role)));
-        Ok(info)
+        Ok(Joining::Here(info))
     }
 
     fn tick_taken(&self, _room: RoomId, _shard: usize) {

@@ -161,8 +161,13 @@ impl<G: Game> SimServer<G> {
             mode: ModeId(0),
         };
         let directory =
-            Directory::new(context.clone(), Arc::new(Pool::new(clock)), Arc::default(), common, setup.max_rooms);
-        let state = Arc::new(LobbyState::new(context, Sessions::new(SESSION_KEY), AccountTokens::new(ACCOUNT_KEY)));
+            Directory::new(context.clone(), Arc::new(Pool::new(clock)), Arc::default(), common, (setup.max_rooms, 0));
+        let state = Arc::new(LobbyState::new(
+            context,
+            Sessions::new(&[SESSION_KEY], 0),
+            AccountTokens::new(&[ACCOUNT_KEY]),
+            None,
+        ));
         let shard = |index| SimShard {
             core: ShardCore::new(index),
             keys: BTreeMap::new(),

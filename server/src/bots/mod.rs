@@ -198,8 +198,7 @@ impl<G: Game> ServerBots<G> {
             match output {
                 Output::Frame(key, frame) => sockets.receive(key, &frame),
                 Output::Message(key, message) => {
-                    let frame = [&[FrameKind::Control as u8], message.message()].concat();
-                    sockets.receive(key, &frame);
+                    sockets.receive(key, &message.frame());
                 }
                 Output::Ping(key) => self.core.handle_alive(now, key, &*self.lobby),
                 Output::Close(key, code) => {

@@ -152,7 +152,7 @@ pub(crate) async fn serve(
         }
     };
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy(&requester, headers.get(HOST)));
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy(&requester, headers.get(HOST), others(&app)));
     response
 }
 
@@ -174,8 +174,8 @@ fn send(path: &str, coding: Coding, file: &StoredFile, assets: &Assets, headers:
 }
 
 /// The content security policy of a page: only its own files, its own WebAssembly and its own server. Before Safari 16, `'self'` does
-/// not cover the WebSocket, so the policy also names the host of the request, which has been checked.
-fn policy(requester: &Requester, host: Option<&HeaderValue>) -> HeaderValue {
+/// not cover the WebSocket, so the policy also names the host of the request, which has been checked. `others` is where else it may connect.
+fn policy(requester: &Requester, host: Option<&HeaderValue>, others: &str) -> HeaderValue {
     let host = host.and_then(|host| host.to_str().ok()).filter(|host| split(host).is_some());
     // The grammar of policies has no IPv6 addresses.
     let host = host.filter(|host| !host.starts_with('['));
@@ -187,9 +187,18 @@ fn policy(requester: &Requester, host: Option<&HeaderValue>) -> HeaderValue {
     };
     let policy = format!(
         "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-         connect-src 'self'{socket}; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+         connect-src 'self'{socket}{others}; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
     );
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(NO_PAGE))
+}
+
+/// Where pages of a node of a cluster may connect besides: nodes are added while pages are open, so any WebSocket of the scheme of this node.
+fn others(app: &App) -> &'static str {
+    match &app.lobby.peers {
+        None => "",
+        Some(peers) if peers.url.starts_with("wss:") => " wss:",
+        Some(_) => " ws: wss:",
+    }
 }
 
 /// The file at a path: the game at `/`, at invite links and at those of recorded matches, the pages beside it, and the developer pages.
@@ -276,7 +285,7 @@ mod tests {
         let connects = |host: &'static str, scheme| {
             let requester =
                 Requester { address: ([127, 0, 0, 1], 5000).into(), scheme, source: AddressSource::Connection };
-            let policy = policy(&requester, Some(&HeaderValue::from_static(host)));
+            let policy = policy(&requester, Some(&HeaderValue::from_static(host)), "");
             let policy = policy.to_str().expect("a policy is text").to_owned();
             let sources = policy.split("; ").find_map(|directive| directive.strip_prefix("connect-src "));
             sources.expect("there is one").to_owned()

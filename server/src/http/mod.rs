@@ -76,6 +76,7 @@ pub(crate) fn router(app: Arc<App>, schema: SchemaFile, websocket: MethodRouter<
         .route("/api/friend-link/{code}", get(api::friends::invitation).post(api::friends::accept_invitation))
         .route("/api/matches/{id}", get(api::results::match_result))
         .route("/api/recordings/{id}", get(api::recordings::recording))
+        .route("/api/nodes", get(api::nodes::nodes))
         .route("/api/notices", post(api::notices::announce))
         .route("/api/schema", get(api::schema::schema))
         .merge(api::accounts::routes())

@@ -22,15 +22,10 @@ impl Leaderboard {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Assembles it again, and publishes it if it changed.
-    pub fn renew(&self, rooms: &[Arc<RoomEntry>], context: &ServerContext) {
-        let mut leaders: Vec<Leader> = Vec::new();
-        for room in rooms.iter().filter(|room| room.code.is_none()) {
-            let best = Arc::clone(&room.status.best.lock().unwrap_or_else(PoisonError::into_inner));
-            let of_room =
-                best.iter().map(|(name, score)| Leader { name: name.clone(), room: room.id(), score: *score });
-            leaders.extend(of_room);
-        }
+    /// Assembles it again from these rooms and the best players elsewhere, and publishes it if it changed.
+    pub fn renew(&self, rooms: &[Arc<RoomEntry>], elsewhere: Vec<Leader>, context: &ServerContext) {
+        let mut leaders = best_of(rooms);
+        leaders.extend(elsewhere);
         leaders.sort_by_key(|leader| std::cmp::Reverse(leader.score));
         leaders.truncate(BOARD_LINES_MAX);
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,4 +34,18 @@ impl Leaderboard {
             newest.0 = context.publish(Topic::Leaderboard, None, Publication::Leaders(leaders));
         }
     }
+}
+
+/// The best players of these rooms, best first, the private ones left out.
+#[must_use]
+pub fn best_of(rooms: &[Arc<RoomEntry>]) -> Vec<Leader> {
+    let mut leaders: Vec<Leader> = Vec::new();
+    for room in rooms.iter().filter(|room| room.code.is_none()) {
+        let best = Arc::clone(&room.status.best.lock().unwrap_or_else(PoisonError::into_inner));
+        let of_room = best.iter().map(|(name, score)| Leader { name: name.clone(), room: room.id(), score: *score });
+        leaders.extend(of_room);
+    }
+    leaders.sort_by_key(|leader| std::cmp::Reverse(leader.score));
+    leaders.truncate(BOARD_LINES_MAX);
+    leaders
 }

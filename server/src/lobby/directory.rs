@@ -22,6 +22,7 @@ use crate::checkpoints::SavedEntry;
 use crate::limits::holds::TooMuch;
 use crate::limits::rates::{AddressRates, Rate};
 use crate::metrics::labels::AddressLimit;
+use crate::peers::{NodeId, rooms_of};
 use crate::rooms::context::ServerContext;
 use crate::rooms::entry::RoomEntry;
 use crate::rooms::handle::{RoomHandle, RoomSpec};
@@ -85,6 +86,16 @@ pub trait Rooms: Send + Sync {
         may_open: &dyn Fn() -> Result<Hold, CloseCode>,
     ) -> Result<(Arc<RoomEntry>, Result<u64, NotReserved>), CloseCode>;
 
+    /// How full the best public room of a mode is; `None` without one.
+    fn best_fill(&self, mode: ModeId) -> Option<Fill>;
+
+    /// How full a room is.
+    fn fill(&self, room: &RoomEntry) -> Fill;
+
+    /// Reserves a seat for a client at `address` in a public room that has a free one: the number that its join must show. `None` if no seat
+    /// is free, or the address may have none.
+    fn reserve(&self, room: RoomId, address: IpAddr) -> Option<u64>;
+
     /// Frees a seat whose owner is not connected.
     fn leave(&self, seat: SeatLocation);
 
@@ -114,6 +125,9 @@ pub trait Rooms: Send + Sync {
 pub struct Directory<G: Game> {
     rooms: DashMap<RoomId, Arc<RoomHandle<G>>>,
     by_code: DashMap<RoomCode, RoomId>,
+    /// In the number of each room.
+    node: NodeId,
+    /// How many rooms were opened.
     next: AtomicU32,
     /// Held while an ephemeral room is opened, so that `max_rooms` holds.
     opening: Mutex<()>,
@@ -139,13 +153,14 @@ impl<G: Game> Directory<G> {
         pool: Arc<Pool<G>>,
         game: Arc<G::Config>,
         common: RoomConfig,
-        max_rooms: usize,
+        (max_rooms, node): (usize, NodeId),
     ) -> Self {
         let (rooms, by_code) = (DashMap::new(), DashMap::new());
         let look_ups = AddressRates::new(Rate::LOOK_UPS);
         Directory {
             rooms,
             by_code,
+            node,
             next: AtomicU32::new(1),
             opening: Mutex::new(()),
             taking: Mutex::new(()),
@@ -189,7 +204,7 @@ impl<G: Game> Directory<G> {
         }
         let code = private.then(|| self.new_code());
         let room = self.open(|id| RoomSpec {
-            name: name.unwrap_or_else(|| format!("{} {id}", mode_name::<G>(mode))),
+            name: name.unwrap_or_else(|| self.default_name(mode, id)),
             config: self.config(mode, id),
             code,
             is_ephemeral: true,
@@ -201,8 +216,28 @@ impl<G: Game> Directory<G> {
         Ok(room)
     }
 
+    /// The mode and the number; on a node of a cluster those of the node and of the room there.
+    fn default_name(&self, mode: ModeId, id: RoomId) -> String {
+        let mode = mode_name::<G>(mode);
+        match self.node {
+            0 => format!("{mode} {id}"),
+            node => format!("{mode} {node}.{}", id.0 - rooms_of(node).0 + 1),
+        }
+    }
+
+    /// The next number that no room has.
+    fn next_free(&self) -> RoomId {
+        let (first, count) = rooms_of(self.node);
+        loop {
+            let id = RoomId(first + (self.next.fetch_add(1, Ordering::Relaxed) - 1) % count);
+            if !self.rooms.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
     fn open(&self, opening: impl FnOnce(RoomId) -> RoomSpec) -> Arc<RoomHandle<G>> {
-        let id = RoomId(self.next.fetch_add(1, Ordering::Relaxed));
+        let id = self.next_free();
         let room = Arc::new(RoomHandle::open(id, opening(id), &self.game, &self.context, &self.pool));
         self.rooms.insert(id, Arc::clone(&room));
         self.context.metrics.rooms.inc();
@@ -219,7 +254,10 @@ impl<G: Game> Directory<G> {
         if let Some(code) = code {
             self.by_code.insert(code, id);
         }
-        self.next.fetch_max(id.0 + 1, Ordering::Relaxed);
+        let (first, count) = rooms_of(self.node);
+        if let Some(opened) = id.0.checked_sub(first).filter(|opened| *opened < count) {
+            self.next.fetch_max(opened + 2, Ordering::Relaxed);
+        }
     }
 
     /// Every room as bytes. To be called once the threads of the rooms have ended; the rooms are gone afterwards.
@@ -230,20 +268,25 @@ impl<G: Game> Directory<G> {
         rooms.filter_map(|room| Some((room.room().info().id, room.stand_still()?))).collect()
     }
 
-    /// The number that the next room gets.
+    /// How many rooms were opened, and one.
     #[must_use]
     pub fn next_id(&self) -> u32 {
         self.next.load(Ordering::Relaxed)
     }
 
-    /// Gives the next rooms numbers from this one on.
+    /// Goes on after the rooms of another server.
     pub fn skip_to(&self, id: u32) {
         self.next.fetch_max(id, Ordering::Relaxed);
     }
 
     fn config(&self, mode: ModeId, id: RoomId) -> RoomConfig {
         let capacity = self.common.capacity.min(seats_max::<G>(mode));
-        RoomConfig { mode, capacity, seed: self.common.seed.wrapping_add(u64::from(id.0) - 1), ..self.common }
+        RoomConfig {
+            mode,
+            capacity,
+            seed: self.common.seed.wrapping_add(u64::from(id.0 - rooms_of(self.node).0)),
+            ..self.common
+        }
     }
 
     /// A code that no room has.
@@ -375,16 +418,38 @@ impl<G: Game> Directory<G> {
     /// # Errors
     /// The seconds until the address may look up again: the limit keeps clients from trying one code after the other.
     pub fn by_code(&self, code: RoomCode, address: IpAddr) -> Result<Option<Arc<RoomHandle<G>>>, u64> {
+        self.look_up(address, || {
+            let id = self.by_code.get(&code).map(|id| *id);
+            id.and_then(|id| self.get(id))
+        })
+    }
+
+    /// Looks something up by a code, wherever it is.
+    ///
+    /// # Errors
+    /// As [`Directory::by_code`].
+    pub fn look_up<T>(&self, address: IpAddr, find: impl FnOnce() -> Option<T>) -> Result<Option<T>, u64> {
         // Taken before the look-up: a refusal must not reveal whether there is such a room.
         self.look_ups.take(address, Rate::MISS, self.context.clock.now()).inspect_err(|_| {
             self.context.refused(address, AddressLimit::LookUps);
         })?;
-        let id = self.by_code.get(&code).map(|id| *id);
-        let found = id.and_then(|id| self.get(id));
+        let found = find();
         if found.is_some() {
             self.look_ups.give_back(address, Rate::MISS - 1);
         }
         Ok(found)
+    }
+
+    /// How full the best public room of a mode is.
+    #[must_use]
+    pub fn best_fill(&self, mode: ModeId) -> Option<Fill> {
+        self.best(mode).map(|(_, fill)| fill)
+    }
+
+    /// Whether a private room here has this code. Whoever asks is limited by the caller.
+    #[must_use]
+    pub fn has_code(&self, code: RoomCode) -> bool {
+        self.by_code.contains_key(&code)
     }
 
     /// Every room, in order of number.
@@ -450,6 +515,20 @@ impl<G: Game> Rooms for Directory<G> {
         Ok((room.entry(), self.reserve(room.id(), address)))
     }
 
+    fn best_fill(&self, mode: ModeId) -> Option<Fill> {
+        self.best_fill(mode)
+    }
+
+    fn fill(&self, room: &RoomEntry) -> Fill {
+        fill(room)
+    }
+
+    fn reserve(&self, room: RoomId, address: IpAddr) -> Option<u64> {
+        let _taking = self.taking();
+        let found = self.get(room).filter(|room| room.code.is_none() && fill(room).has_room())?;
+        (!self.is_draining()).then(|| self.reserve(found.id(), address).ok()).flatten()
+    }
+
     fn leave(&self, seat: SeatLocation) {
         // An ended room has no seats to free.
         let _ = self.get(seat.room).map(|room| room.send(RoomCommand::Leave(seat.seat)));
@@ -487,7 +566,7 @@ impl<G: Game> Rooms for Directory<G> {
     }
 }
 
-fn fill<G: Game>(room: &RoomHandle<G>) -> Fill {
+fn fill(room: &RoomEntry) -> Fill {
     let status = &room.status;
     let coming = status.coming.load(Ordering::Acquire);
     // Bots make way for people.

@@ -9,12 +9,14 @@
 //! | [`mutes`] | whom accounts mute |
 //! | [`reports`] | reports of players, with what was said around them |
 //! | [`sessions`] | who is connected or may come back, and the names players find each other by |
+//! | `elsewhere` | what is on other nodes of the cluster |
 //! | [`directory`] | the rooms: opened, found, reserved in, retired |
 //! | [`board`] | the leaderboard of all rooms, once a second |
 
 pub mod account_tokens;
 pub mod board;
 pub mod directory;
+mod elsewhere;
 pub mod mutes;
 pub mod names;
 pub mod reports;
@@ -31,7 +33,7 @@ use broadside_core::commands::{
     AccountId, ConnectionId, Envelope, Hold, JoinRequest, KeptMessages, RoomCommand, RoomInfo, SeatAssignment,
     SeatLocation, SenderId, SessionId, ShardCommand, sender_of,
 };
-use broadside_core::lobby::{AccountAdmission, Join, Lobby, PlayerReport};
+use broadside_core::lobby::{AccountAdmission, DirectMessage, Join, Joining, Lobby, PlayerReport};
 use broadside_core::messages::EncodedMessage;
 use broadside_core::subscriptions::{ParkedSession, Subscriptions};
 use broadside_shared::game::Game;
@@ -46,6 +48,7 @@ use broadside_shared::protocol::topic::Topic;
 use crate::limits::holds::TooMuch;
 use crate::limits::rates::{AddressRates, Rate};
 use crate::metrics::labels::{AddressLimit, JoinResult};
+use crate::peers::Peers;
 use crate::rooms::context::ServerContext;
 use account_tokens::AccountTokens;
 use board::Leaderboard;
@@ -68,6 +71,8 @@ pub struct LobbyState {
     pub leaderboard: Leaderboard,
     /// Which addresses opened rooms lately.
     pub room_creations: AddressRates,
+    /// The other nodes of the cluster; `None` if the server is alone.
+    pub peers: Option<Arc<Peers>>,
 }
 
 /// The lobby, shared by all threads: what lies between the rooms, and the rooms.
@@ -79,7 +84,12 @@ pub struct ServerLobby<G: Game> {
 impl LobbyState {
     /// A lobby without sessions.
     #[must_use]
-    pub fn new(context: ServerContext, sessions: Sessions, account_tokens: AccountTokens) -> Self {
+    pub fn new(
+        context: ServerContext,
+        sessions: Sessions,
+        account_tokens: AccountTokens,
+        peers: Option<Arc<Peers>>,
+    ) -> Self {
         LobbyState {
             context,
             sessions,
@@ -89,6 +99,7 @@ impl LobbyState {
             mutes: Mutes::default(),
             leaderboard: Leaderboard::default(),
             room_creations: AddressRates::new(Rate::ROOM_CREATIONS),
+            peers,
         }
     }
 
@@ -108,6 +119,18 @@ impl LobbyState {
         }
     }
 
+    /// See [`Lobby::deliver`].
+    pub fn deliver(&self, to: SessionId, from: Option<SenderId>, message: EncodedMessage) {
+        let (connection, seat) = self.sessions.whereabouts(to);
+        match connection.map(|id| id.shard).or(seat.map(|seat| seat.shard)) {
+            Some(shard) => {
+                self.context.shards[shard].send([ShardCommand::Deliver(connection, to, Envelope { from, message })]);
+            }
+            // It has ended, or comes from another server and waits for a connection.
+            None => drop(self.sessions.park_message(to, from, &message)),
+        }
+    }
+
     fn is_banned(&self, account: AccountId) -> bool {
         self.restrictions.is_banned(account, self.context.clock.unix_s())
     }
@@ -119,7 +142,8 @@ impl LobbyState {
         self.sessions.sweep(self.context.clock.now());
         self.mutes.sweep(self.context.clock.now(), |account| !self.sessions.of_account(account).is_empty());
         self.room_creations.forget(self.context.clock.now());
-        self.leaderboard.renew(&rooms.all(), &self.context);
+        let elsewhere = self.peers.as_ref().map(|peers| peers.leaders(self.context.clock.now()));
+        self.leaderboard.renew(&rooms.all(), elsewhere.unwrap_or_default(), &self.context);
     }
 
     /// Whether a room may be opened for a client at this address: the address's share of the rooms.
@@ -172,14 +196,17 @@ impl<G: Game> ServerLobby<G> {
         tracing::error!(shard, "shard failed and was restarted");
     }
 
-    fn ask(&self, join: &Join) -> Result<RoomInfo, CloseCode> {
+    fn ask(&self, join: &Join) -> Result<Joining, CloseCode> {
+        if let Some(elsewhere) = self.elsewhere(join)? {
+            return Ok(elsewhere);
+        }
         let is_quick = matches!(join.choice, RoomChoice::Quick | RoomChoice::Mode(_));
         let _taking = is_quick.then(|| self.directory.taking());
         let (room, method) = match join.address {
             Some(address) => self.directory.find(join.choice, address, || self.may_open(address))?,
             None => self.directory.find_for_bot(join.choice)?,
         };
-        let Join { connection, session, address, ref name, role, .. } = *join;
+        let Join { connection, session, address, ref name, role, number: _, is_placed: _, choice: _ } = *join;
         let request = JoinRequest {
             name: name.clone(),
             role,
@@ -192,7 +219,7 @@ impl<G: Game> ServerLobby<G> {
             queue_hold: Hold::default(),
         };
         room.send(RoomCommand::Join(request)).map_err(|_| CloseCode::NoSuchRoom)?;
-        Ok(room.info)
+        Ok(Joining::Here(room.info))
     }
 }
 
@@ -260,6 +287,14 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
         self.keep_report(report, topics);
     }
 
+    fn node_of(&self, token: &Token) -> Option<String> {
+        self.url_of_session(token)
+    }
+
+    fn nodes(&self) -> Option<EncodedMessage> {
+        self.peers.as_ref()?.told(self.context.clock.now())
+    }
+
     fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {
         self.sessions.connection_of(session)
     }
@@ -318,19 +353,22 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
         self.sessions.find(name)
     }
 
+    fn speaker_named(&self, name: &Name) -> Option<SenderId> {
+        self.peers.as_ref()?;
+        let looks = Looks::of(name);
+        self.context.topics.last_speaker(Topic::LobbyChat, |from| Looks::of(from).meet(&looks))
+    }
+
+    fn deliver_elsewhere(&self, asked_by: (ConnectionId, u32), to: &Name, direct: DirectMessage) -> bool {
+        self.send_direct(asked_by, to, direct)
+    }
+
     fn looks_alike(&self, a: &Name, b: &Name) -> bool {
         Looks::of(a).meet(&Looks::of(b))
     }
 
     fn deliver(&self, to: SessionId, from: Option<SenderId>, message: EncodedMessage) {
-        let (connection, seat) = self.sessions.whereabouts(to);
-        match connection.map(|id| id.shard).or(seat.map(|seat| seat.shard)) {
-            Some(shard) => {
-                self.context.shards[shard].send([ShardCommand::Deliver(connection, to, Envelope { from, message })]);
-            }
-            // It has ended, or comes from another server and waits for a connection.
-            None => drop(self.sessions.park_message(to, from, &message)),
-        }
+        self.state.deliver(to, from, message);
     }
 
     fn park_message(&self, to: SessionId, Envelope { from, message }: Envelope) {
@@ -340,6 +378,7 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
     }
 
     fn publish(&self, topic: Topic, from: Option<SenderId>, publication: Publication) {
+        self.say_elsewhere(topic, from, &publication);
         self.context.publish(topic, from, publication);
     }
 
@@ -363,11 +402,11 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
         }
     }
 
-    fn join(&self, join: Join) -> Result<RoomInfo, CloseCode> {
+    fn join(&self, join: &Join) -> Result<Joining, CloseCode> {
         let found = match join.choice {
             // A room that ended at this moment is not the only one.
-            RoomChoice::Quick | RoomChoice::Mode(_) => self.ask(&join).or_else(|_| self.ask(&join)),
-            RoomChoice::Room(_) | RoomChoice::Code(_) | RoomChoice::Reserved { .. } => self.ask(&join),
+            RoomChoice::Quick | RoomChoice::Mode(_) => self.ask(join).or_else(|_| self.ask(join)),
+            RoomChoice::Room(_) | RoomChoice::Code(_) | RoomChoice::Reserved { .. } => self.ask(join),
         };
         found.inspect_err(|_| {
             self.context.metrics.joins.of(JoinResult::Refused).inc();

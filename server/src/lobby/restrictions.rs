@@ -1,5 +1,7 @@
 //! Banned and muted accounts, in memory: whoever keeps them permanently loads them here at startup and repeats each change.
 
+use std::collections::BTreeSet;
+
 use broadside_core::commands::AccountId;
 use dashmap::DashMap;
 
@@ -36,6 +38,12 @@ impl Restrictions {
     ) {
         bans.into_iter().for_each(|(account, until)| self.ban(account, until));
         mutes.into_iter().for_each(|(account, until)| self.mute(account, until));
+    }
+
+    /// Lifts the bans and mutes of all other accounts.
+    pub fn keep_only(&self, banned: &BTreeSet<AccountId>, muted: &BTreeSet<AccountId>) {
+        self.banned.retain(|account, _| banned.contains(account));
+        self.muted.retain(|account, _| muted.contains(account));
     }
 
     /// Refuses the account from the next hello on. Who is connected stays: [`kick`](super::LobbyState::kick_account) them as well.

@@ -23,6 +23,7 @@ use broadside_core::subscriptions::{ParkedSession, Subscriptions};
 
 use super::names::{FitName, Looks};
 use super::reserved_names::ReservedNames;
+use crate::peers::{NodeId, session_of};
 use crate::secret;
 
 #[derive(Debug, Clone)]
@@ -71,7 +72,10 @@ pub struct SessionState {
 
 /// The sessions of a server. Every call is short, and no lock is held when it returns.
 pub struct Sessions {
-    key: Hmac<Sha256>,
+    /// The first one signs; the others are former ones.
+    keys: Vec<Hmac<Sha256>>,
+    /// In the number of each session.
+    node: NodeId,
     by_id: DashMap<SessionId, Session>,
     /// By every look of the session's name, so that no two names look alike.
     by_look: Mutex<BTreeMap<String, SessionId>>,
@@ -83,15 +87,17 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// An empty table, which signs tokens with `key`.
+    /// An empty table of a node, 0 for a server that is alone. It signs tokens with the first of `keys`, and believes those signed with
+    /// any.
     ///
     /// # Panics
     /// Never: HMAC takes keys of any length.
     #[must_use]
-    pub fn new(key: [u8; 32]) -> Self {
-        let key = Hmac::new_from_slice(&key).expect("HMAC takes keys of any length");
+    pub fn new(keys: &[[u8; 32]], node: NodeId) -> Self {
+        let keys = keys.iter().map(|key| Hmac::new_from_slice(key).expect("HMAC takes keys of any length"));
         Sessions {
-            key,
+            keys: keys.collect(),
+            node,
             by_id: DashMap::new(),
             by_look: Mutex::default(),
             by_account: DashMap::new(),
@@ -152,10 +158,11 @@ impl Sessions {
         true
     }
 
-    /// Opens a session over this connection. Its number is random, so that it does not reveal how many sessions there are.
+    /// Opens a session over this connection. Its number is random, but for that of its node, so that it does not reveal how many sessions
+    /// there are.
     pub fn open(&self, connection: ConnectionId) -> Token {
         loop {
-            let session = secret::number();
+            let session = session_of(self.node, secret::number());
             if let Entry::Vacant(free) = self.by_id.entry(session) {
                 let parked = ParkedSession::default();
                 let (connection, waits_until) = (Some(connection), None);
@@ -175,11 +182,13 @@ impl Sessions {
         self.by_id.get(&token.session).and_then(|session| session.seat)
     }
 
-    fn is_valid(&self, token: &Token) -> bool {
+    /// Whether this server, or a node of its cluster, signed the token.
+    #[must_use]
+    pub fn is_valid(&self, token: &Token) -> bool {
         // `verify_truncated_left` compares in constant time.
-        let mut mac = self.key.clone();
-        mac.update(&token.session.to_le_bytes());
-        mac.verify_truncated_left(&token.signature).is_ok()
+        let session = token.session.to_le_bytes();
+        let signed_by = |key: &Hmac<Sha256>| key.clone().chain_update(session).verify_truncated_left(&token.signature);
+        self.keys.iter().any(|key| signed_by(key).is_ok())
     }
 
     /// Makes this the session's connection. Returns the former one, if it had one.
@@ -378,7 +387,7 @@ impl Sessions {
     }
 
     fn sign(&self, session: SessionId) -> Token {
-        let mut mac = self.key.clone();
+        let mut mac = self.keys[0].clone();
         mac.update(&session.to_le_bytes());
         let tag = mac.finalize().into_bytes();
         let mut signature = [0; 16];
@@ -446,7 +455,7 @@ mod tests {
 
     #[test]
     fn a_token_resumes_the_seat_and_a_forged_one_does_not() {
-        let sessions = Sessions::new([7; 32]);
+        let sessions = Sessions::new(&[[7; 32]], 0);
         let token = sessions.open(connection(1));
         assert_eq!(sessions.seat_of(&token), None, "no seat yet");
         sessions.set_seat(token.session, Some(seat()));
@@ -456,12 +465,12 @@ mod tests {
             forged.signature[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(sessions.seat_of(&forged), None);
         }
-        assert_eq!(Sessions::new([8; 32]).seat_of(&token), None, "another server's key");
+        assert_eq!(Sessions::new(&[[8; 32]], 0).seat_of(&token), None, "another server's key");
     }
 
     #[test]
     fn a_session_lasts_while_it_has_a_connection_or_a_seat() {
-        let sessions = Sessions::new([7; 32]);
+        let sessions = Sessions::new(&[[7; 32]], 0);
         let token = sessions.open(connection(1));
         set_name(&sessions, token.session, "Ann");
         sessions.set_seat(token.session, Some(seat()));
@@ -489,7 +498,7 @@ mod tests {
 
     #[test]
     fn sessions_that_want_the_same_name_get_numbers() {
-        let sessions = Sessions::new([7; 32]);
+        let sessions = Sessions::new(&[[7; 32]], 0);
         let names: Vec<Name> = (0..11)
             .map(|key| set_name(&sessions, sessions.open(connection(key)).session, "Captain Longname"))
             .collect();
@@ -501,7 +510,7 @@ mod tests {
 
     #[test]
     fn a_lookalike_name_gets_a_number_and_a_name_given_up_is_free_in_all_its_looks() {
-        let sessions = Sessions::new([7; 32]);
+        let sessions = Sessions::new(&[[7; 32]], 0);
         let [ann, bob, eve] = [1, 2, 3].map(|key| sessions.open(connection(key)).session);
         assert_eq!(set_name(&sessions, ann, "ALEX"), name("ALEX"));
         // All of it Cyrillic but the L.
@@ -522,7 +531,7 @@ mod tests {
 
     #[test]
     fn an_account_is_set_once_and_its_sessions_are_found_while_they_last() {
-        let sessions = Sessions::new([7; 32]);
+        let sessions = Sessions::new(&[[7; 32]], 0);
         let (ann, eve) = (AccountId([1; 16]), AccountId([2; 16]));
         let [first, second] = [1, 2].map(|key| sessions.open(connection(key)).session);
         sessions.set_account(first, ann);
@@ -539,7 +548,7 @@ mod tests {
 
     #[test]
     fn the_name_of_an_account_is_given_to_its_sessions_only() {
-        let sessions = Sessions::new([7; 32]);
+        let sessions = Sessions::new(&[[7; 32]], 0);
         let ann = AccountId([1; 16]);
         let [guest, owner, other] = [1, 2, 3].map(|key| sessions.open(connection(key)).session);
         sessions.set_account(owner, ann);

@@ -5,11 +5,13 @@
 //! | [`labels`] | closed sets of label values, and one metric per value |
 //! | `log` | lost log lines |
 //! | `process` | statistics of the process from the operating system |
+//! | `cluster` | the engine of the cluster, and what is heard of other nodes |
 //! | `store` | the database and the results on their way to it |
 //!
 //! Every metric is an atomic that all threads share. A hot loop nevertheless counts in a local integer and adds it once per tick: a shared
 //! cache line costs more than the work it counts. `docs/OPERATIONS.md` says what to do about each metric.
 
+mod cluster;
 pub mod labels;
 mod log;
 mod process;
@@ -26,7 +28,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
+use crate::clock::MonoClock;
+use crate::peers::Peers;
 use crate::store::StoreHealth;
+use cluster::ClusterSight;
 use labels::{AddressLimit, ByteClass, Closed, Direction, JoinResult, PerLabel, SignInResult, TickPhase};
 
 /// Media type of [`Metrics::encode`].
@@ -129,6 +134,7 @@ pub struct Metrics {
     /// Bytes pending in the outboxes of all connections.
     pub outbox_bytes: Gauge,
     store: Arc<OnceLock<StoreHealth>>,
+    cluster: Arc<OnceLock<ClusterSight>>,
     registry: Registry,
 }
 
@@ -147,6 +153,8 @@ impl Metrics {
         registry.register_collector(Box::new(log::Log));
         let store = Arc::new(OnceLock::new());
         registry.register_collector(Box::new(store::StoreCollector(Arc::clone(&store))));
+        let cluster = Arc::new(OnceLock::new());
+        registry.register_collector(Box::new(cluster::ClusterCollector(Arc::clone(&cluster))));
         let mut metrics = Metrics {
             tick_seconds: Histogram::new(SECONDS),
             tick_lateness_seconds: Histogram::new(SECONDS),
@@ -192,6 +200,7 @@ impl Metrics {
             outputs_queued: Gauge::default(),
             outbox_bytes: Gauge::default(),
             store,
+            cluster,
             registry: Registry::default(),
         };
         for code in CloseCode::ALL {
@@ -210,6 +219,12 @@ impl Metrics {
     pub fn watch(&self, store: StoreHealth) {
         // There is one store for the life of the metrics.
         let _ = self.store.set(store);
+    }
+
+    /// Adds the metrics of the cluster.
+    pub fn watch_cluster(&self, peers: Arc<Peers>, clock: MonoClock) {
+        // A server is a node of one cluster.
+        let _ = self.cluster.set(ClusterSight { peers, clock });
     }
 
     /// Counts a WebSocket that ended with a close code, from either side.

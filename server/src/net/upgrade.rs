@@ -31,7 +31,7 @@ use super::tls::Tls;
 use crate::app::App;
 use crate::header_fields::{elements, has_token};
 use crate::limits::admission::Admission;
-use crate::origin;
+use crate::origin::{self, Origin};
 use crate::problem::problem;
 use crate::requester::Requester;
 
@@ -50,7 +50,8 @@ pub(crate) async fn upgrade<G: Game>(
     if let (Err(_), Some(refusal)) = (&checked, admission.and_then(Admission::refusal)) {
         return refusal;
     }
-    let origin = origin::check(request.headers(), requester.scheme, &app.config.allow_origin);
+    let origin = origin::check(request.headers(), requester.scheme, &app.config.allow_origin)
+        .or_else(|detail| if is_page_of_a_node(&app, request.headers()) { Ok(()) } else { Err(detail) });
     if let Err(detail) = &origin {
         count_foreign_origin(&app, request.headers(), detail);
     }
@@ -85,6 +86,15 @@ pub(crate) async fn upgrade<G: Game>(
         }
     });
     response
+}
+
+/// Whether a page of another node of the cluster asks: its player was sent here.
+fn is_page_of_a_node(app: &App, headers: &HeaderMap) -> bool {
+    let Some(peers) = &app.lobby.peers else { return false };
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()).and_then(|text| text.parse().ok());
+    origin.is_some_and(|origin: Origin| {
+        peers.view().all_nodes(app.lobby.context.clock.now()).any(|(known, _)| origin.is_page_of(&known.record.url))
+    })
 }
 
 /// Counts a request by a page of another origin, and logs each origin once: a proxy that changes `Host` causes the same refusal, and

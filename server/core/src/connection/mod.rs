@@ -7,7 +7,9 @@
 //! | `requests` | requests besides playing: name, topics, chat, mutes |
 //! | `resuming` | a session that goes on over another connection |
 //! | `game_requests` | requests of the game, which the room answers |
+//! | `elsewhere` | what is on another server of the cluster |
 
+mod elsewhere;
 mod game_requests;
 pub mod protocol;
 mod requests;
@@ -23,7 +25,7 @@ use broadside_shared::protocol::codec;
 use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::message::{Outcome, Refusal, Request, Resume, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::protocol::room::Role;
 use broadside_shared::protocol::token::AccountToken;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
@@ -31,7 +33,7 @@ use broadside_shared::time::MonoTime;
 use crate::commands::{
     AccountId, ConnectionId, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId, TopicMessage,
 };
-use crate::lobby::{AccountAdmission, Join, Lobby};
+use crate::lobby::{AccountAdmission, Join, Joining, Lobby};
 use crate::messages::{EncodedMessage, MessageQueue};
 use crate::subscriptions::{ParkedSession, Subscriptions};
 use protocol::{ConnectionProtocol, ProtocolOutput};
@@ -47,6 +49,10 @@ pub struct Connection<G: Game> {
     /// The account that its hello named, if the token was valid.
     account: Option<AccountId>,
     membership: Membership,
+    /// The join for which other servers are asked.
+    asking: Option<Box<Join>>,
+    /// How many joins were requested.
+    joins: u32,
     /// The session was taken over from another server: what was published meanwhile is to be sent.
     is_back: bool,
     /// The close was output: from here on the session has no connection.
@@ -111,6 +117,8 @@ impl<G: Game> Connection<G> {
             session: 0,
             account: None,
             membership: Membership::None,
+            asking: None,
+            joins: 0,
             is_back: false,
             is_closing: false,
             pending_resume: None,
@@ -216,6 +224,7 @@ impl<G: Game> Connection<G> {
             lobby.keep_subscriptions(self.session, &self.subscriptions);
         }
         self.protocol.handle_welcome(token, self.account, None);
+        self.tell_nodes(lobby);
     }
 
     /// The client sent its hello.
@@ -230,7 +239,10 @@ impl<G: Game> Connection<G> {
         match lobby.seat_of(&resume.token) {
             Some(location) => self.pending_resume = Some(PendingResume { location, resume }),
             None if lobby.attach_restored(&resume.token, self.id) => self.welcome_back(resume.token, lobby),
-            None => self.welcome(lobby),
+            None => match lobby.node_of(&resume.token) {
+                Some(url) => self.protocol.handle_redirect(url, None),
+                None => self.welcome(lobby),
+            },
         }
     }
 
@@ -401,6 +413,7 @@ impl<G: Game> Connection<G> {
 
     /// Ends its membership.
     fn leave<L: Lobby<G>>(&mut self, outcome: SeatOutcome, turn: &mut Turn<'_, G, L>) {
+        self.asking = None;
         self.drop_unanswered(turn);
         match std::mem::replace(&mut self.membership, Membership::None) {
             Membership::None => {}
@@ -453,7 +466,14 @@ impl<G: Game> Connection<G> {
                 ProtocolOutput::Hello(resume, account) => self.greet(resume, account, turn.lobby),
                 ProtocolOutput::Join(name, choice, role) => {
                     self.leave(SeatOutcome::GivenUp, turn);
-                    self.join(&name, choice, role, turn);
+                    let name = self.rename_for(&name, turn);
+                    self.joins = self.joins.wrapping_add(1);
+                    let (session, address) = (self.session, self.origin.address());
+                    let (number, connection) = (self.joins, self.id);
+                    self.join(
+                        Join { number, is_placed: false, connection, session, address, name, choice, role },
+                        turn,
+                    );
                 }
                 ProtocolOutput::Request(id, request) => self.request(id, request, turn),
                 ProtocolOutput::Input(packet) => {
@@ -498,13 +518,20 @@ impl<G: Game> Connection<G> {
         );
         let room = self.room();
         let is_spectator = matches!(self.membership, Membership::Seated(_, seat) if seat.role == Role::Spectate);
-        let asker = Asker { session: self.session, room, is_spectator, handshake: self.handshake.as_deref() };
+        let asker = Asker {
+            session: self.session,
+            request: (self.id, id),
+            room,
+            is_asking: self.asking.is_some(),
+            is_spectator,
+            handshake: self.handshake.as_deref(),
+        };
         let mut effects = Effects::default();
         let mut result = requests::answer(request, asker, &mut self.subscriptions, turn.lobby, &mut effects);
         if keeps && result.is_ok() {
             turn.lobby.keep_subscriptions(self.session, &self.subscriptions);
         }
-        if effects.exits && room.is_some() {
+        if effects.exits && result.is_ok() {
             self.leave(SeatOutcome::GivenUp, turn);
             self.protocol.handle_exit();
         }
@@ -521,7 +548,9 @@ impl<G: Game> Connection<G> {
             }
         }
         // The reply goes out before the messages that the request causes.
-        self.reply(id, requests::outcome(result), turn);
+        if !effects.is_pending {
+            self.reply(id, requests::outcome(result), turn);
+        }
         effects.messages.into_iter().for_each(|message| self.deliver(message, turn.outputs));
         if let Some(topic) = effects.unsubscribed {
             self.messages.drop_of(topic);
@@ -540,19 +569,23 @@ impl<G: Game> Connection<G> {
         }
     }
 
-    fn join<L: Lobby<G>>(&mut self, wanted: &Name, choice: RoomChoice, role: Role, turn: &mut Turn<'_, G, L>) {
+    /// Gives the session the name that it wants to play under, or one like it.
+    fn rename_for<L: Lobby<G>>(&mut self, wanted: &Name, turn: &mut Turn<'_, G, L>) -> Name {
         let name = turn.lobby.set_name_or_guest(self.session, wanted, self.origin == Origin::Bot);
         if name != *wanted && self.origin != Origin::Bot {
             let notice = ServerMsg::ServerNotice(ServerNotice::Renamed { name: name.clone() });
             self.deliver(EncodedMessage::new(notice), turn.outputs);
         }
-        let address = match self.origin {
-            Origin::Client(address) => Some(address.ip()),
-            Origin::Bot => None,
-        };
-        let join = Join { connection: self.id, session: self.session, address, name, choice, role };
-        match turn.lobby.join(join) {
-            Ok(room) => self.membership = Membership::Queued { room, role, is_notified: false },
+        name
+    }
+
+    fn join<L: Lobby<G>>(&mut self, join: Join, turn: &mut Turn<'_, G, L>) {
+        match turn.lobby.join(&join) {
+            Ok(Joining::Here(room)) => {
+                self.membership = Membership::Queued { room, role: join.role, is_notified: false };
+            }
+            Ok(Joining::Elsewhere(to)) => self.protocol.handle_redirect(to.url, Some(to.choice)),
+            Ok(Joining::Asked) => self.asking = Some(Box::new(join)),
             Err(code) => self.protocol.handle_close(code),
         }
     }

@@ -20,6 +20,7 @@ use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::time::MonoTime;
 
 use crate::bucket::Bucket;
+use crate::messages::EncodedMessage;
 
 /// The part of a pause of the server for which clients are forgiven what they sent meanwhile, in microseconds.
 const FORGIVEN_US_MAX: u64 = 60_000_000;
@@ -171,6 +172,21 @@ impl<G: Game> ConnectionProtocol<G> {
     /// Replies to a request.
     pub fn handle_outcome(&mut self, id: u32, outcome: Outcome) {
         self.send(&ServerMsg::Reply { id, outcome });
+    }
+
+    /// Sends a message that was encoded for several clients.
+    pub fn handle_message(&mut self, message: &EncodedMessage) {
+        if self.state != State::Closed {
+            self.outputs.push_back(ProtocolOutput::Send(message.frame()));
+        }
+    }
+
+    /// What the client wants is on another server.
+    pub fn handle_redirect(&mut self, url: String, join: Option<RoomChoice>) {
+        if self.state != State::Closed {
+            self.send(&ServerMsg::Redirect { url, join });
+            self.handle_close(CloseCode::Restarting);
+        }
     }
 
     /// The seat, or the position in the join queue, was given up; the connection stays open.

@@ -8,8 +8,8 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;
 
-use crate::commands::SessionId;
-use crate::lobby::{Lobby, PlayerReport};
+use crate::commands::{ConnectionId, SessionId};
+use crate::lobby::{DirectMessage, Lobby, PlayerReport};
 use crate::messages::EncodedMessage;
 use crate::subscriptions::Subscriptions;
 
@@ -17,7 +17,11 @@ use crate::subscriptions::Subscriptions;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker<'a> {
     pub(super) session: SessionId,
+    /// The connection, and the number of the request.
+    pub(super) request: (ConnectionId, u32),
     pub(super) room: Option<RoomId>,
+    /// Whether other servers are asked for a room for it.
+    pub(super) is_asking: bool,
     pub(super) is_spectator: bool,
     /// The handshake of its connection, if the client asked for it to be kept.
     pub(super) handshake: Option<&'a Handshake>,
@@ -37,6 +41,8 @@ pub(super) struct Effects {
     /// Whether the asker gives up its seat.
     pub(super) exits: bool,
     pub(super) renamed: Option<Name>,
+    /// Another server was asked, whose answer is the reply.
+    pub(super) is_pending: bool,
 }
 
 /// Handles a request.
@@ -74,7 +80,7 @@ pub(super) fn answer<G: Game>(
             Ok(())
         }
         Request::Say { topic, text } => say(&topic, &text, asker, lobby),
-        Request::DirectMessage { to, text } => send_direct(&to, &text, asker, lobby),
+        Request::DirectMessage { to, text } => send_direct(&to, &text, asker, lobby, effects),
         Request::Mute { name } => mute(&name, asker, subscriptions, lobby),
         Request::Unmute { name } => unmute(&name, asker, subscriptions, lobby),
         Request::Report { name, text } => {
@@ -92,7 +98,7 @@ pub(super) fn answer<G: Game>(
         Request::Game { .. } => Err(Refusal::NotInRoom),
         Request::Exit => {
             effects.exits = true;
-            if asker.room.is_some() { Ok(()) } else { Err(Refusal::NotInRoom) }
+            if asker.room.is_some() || asker.is_asking { Ok(()) } else { Err(Refusal::NotInRoom) }
         }
     }
 }
@@ -145,16 +151,27 @@ fn say<G: Game>(topic: &str, text: &str, asker: Asker<'_>, lobby: &impl Lobby<G>
     Ok(())
 }
 
-fn send_direct<G: Game>(to: &str, text: &str, asker: Asker<'_>, lobby: &impl Lobby<G>) -> Result<(), Refusal> {
+fn send_direct<G: Game>(
+    to: &str,
+    text: &str,
+    asker: Asker<'_>,
+    lobby: &impl Lobby<G>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
     let from = speaker(asker, lobby)?;
     let text = Text::new(text).map_err(|_| Refusal::BadText)?;
-    let (session, _) = find(to, lobby)?;
-    lobby.deliver(
-        session,
-        Some(lobby.sender_of(asker.session)),
-        EncodedMessage::new(ServerMsg::DirectMessage { from, text }),
-    );
-    Ok(())
+    let sender = lobby.sender_of(asker.session);
+    let to = Name::new(to).map_err(|_| Refusal::BadName)?;
+    match lobby.session_named(&to) {
+        Some(session) => {
+            lobby.deliver(session, Some(sender), EncodedMessage::new(ServerMsg::DirectMessage { from, text }));
+            Ok(())
+        }
+        None => {
+            effects.is_pending = lobby.deliver_elsewhere(asker.request, &to, DirectMessage { from, sender, text });
+            if effects.is_pending { Ok(()) } else { Err(Refusal::NoSuchPlayer) }
+        }
+    }
 }
 
 /// The name of a player who may speak.
@@ -171,7 +188,11 @@ fn mute<G: Game>(
     subscriptions: &mut Subscriptions,
     lobby: &impl Lobby<G>,
 ) -> Result<(), Refusal> {
-    let (session, name) = find(name, lobby)?;
+    let (session, name) = match find(name, lobby) {
+        Ok(found) => found,
+        Err(Refusal::NoSuchPlayer) => return mute_speaker(name, subscriptions, lobby),
+        Err(why) => return Err(why),
+    };
     if session == asker.session {
         return Err(Refusal::NotAllowed);
     }
@@ -181,6 +202,14 @@ fn mute<G: Game>(
         let notice = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Muted));
         lobby.deliver(session, Some(lobby.sender_of(asker.session)), notice);
     }
+    Ok(())
+}
+
+/// Mutes somebody who is not on this server, and said something that was heard here.
+fn mute_speaker<G: Game>(name: &str, subscriptions: &mut Subscriptions, lobby: &impl Lobby<G>) -> Result<(), Refusal> {
+    let name = Name::new(name).map_err(|_| Refusal::BadName)?;
+    let sender = lobby.speaker_named(&name).ok_or(Refusal::NoSuchPlayer)?;
+    subscriptions.mute(sender, name)?;
     Ok(())
 }
 

@@ -20,6 +20,7 @@ impl<G: Game> Connection<G> {
         self.membership = Membership::Seated(room.id, seat);
         let account = turn.lobby.account_of(token.session);
         self.protocol.handle_welcome(token, account, Some(&room.joined::<G>(seat)));
+        self.tell_nodes(turn.lobby);
         self.drive(turn);
         // What was published meanwhile; after a reload, which leaves the client nothing, all that a new subscriber would get.
         let is_reloaded = pending.resume.have == Tick(0);
@@ -34,6 +35,7 @@ impl<G: Game> Connection<G> {
         self.session = token.session;
         self.account.into_iter().for_each(|account| lobby.set_account(token.session, account));
         self.protocol.handle_welcome(token, lobby.account_of(token.session), None);
+        self.tell_nodes(lobby);
         let parked = lobby.unpark(token.session);
         (self.subscriptions, self.messages) = (parked.subscriptions, parked.messages);
         self.is_back = true;

@@ -1,7 +1,7 @@
 //! What a call into a connection is given, and where it leaves its effects.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
@@ -18,6 +18,16 @@ pub enum Origin {
     Client(SocketAddr),
     /// One of the server's own bots: it counts towards no limit per address.
     Bot,
+}
+
+impl Origin {
+    /// The address of a client; `None` for a bot.
+    pub(super) fn address(self) -> Option<IpAddr> {
+        match self {
+            Origin::Client(address) => Some(address.ip()),
+            Origin::Bot => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Origin {

@@ -1,6 +1,7 @@
 //! Scenes of one or two shards. Rooms are played by the test: it hands in their commands and sees what is sent to them.
 
 mod accounts;
+mod elsewhere;
 mod game_requests;
 mod messages;
 

@@ -28,6 +28,7 @@ use super::friends::{
 use super::health::{__path_healthz, __path_readyz};
 use super::leaderboard::__path_leaderboard;
 use super::leaderboards::{__path_leaderboards, __path_seasons};
+use super::nodes::__path_nodes;
 use super::notices::__path_announce;
 use super::players::__path_player;
 use super::quick_play::__path_quick_play;
@@ -44,7 +45,7 @@ use crate::problem::Problem;
         description = "Rooms, quick play, accounts, players, leaderboards, friends and the schema of the game. Play itself uses the WebSocket at /ws."
     ),
     paths(
-        rooms, create_room, room, quick_play, leaderboard, announce, schema, healthz, readyz, token, account, rename, sign_out, sign_out_everywhere,
+        rooms, create_room, room, quick_play, leaderboard, nodes, announce, schema, healthz, readyz, token, account, rename, sign_out, sign_out_everywhere,
         export, delete, ways_to_sign_in, keep_name, sign_in, change_password, recovery_codes, recover, begin_passkey, finish_passkey,
         remove_passkey, begin_passkey_sign_in, finish_passkey_sign_in,
         leaderboards, seasons, player, player_results, match_result, recording, last_minute,

@@ -1,7 +1,7 @@
 //! Health, for load balancers and monitors.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::extract::State;
@@ -34,6 +34,33 @@ pub(crate) struct Health {
     players: u32,
     /// Where accounts and results are kept.
     store: StoreView,
+    /// How the server stands with the other nodes of its cluster; null if it is alone.
+    cluster: Option<ClusterView>,
+}
+
+/// How a node stands with the others. Play goes on without them, so the server is healthy all the same.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ClusterView {
+    /// Number of this node.
+    node: u16,
+    /// ok, failing while the NATS server does not answer, or duplicate while another node has this node's number.
+    status: &'static str,
+    /// Number of other nodes that are there.
+    others: usize,
+}
+
+impl ClusterView {
+    fn of(app: &App) -> Option<ClusterView> {
+        let peers = app.lobby.peers.as_ref()?;
+        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        let status = match (is(&peers.standing.is_duplicate), is(&peers.standing.is_connected)) {
+            (true, _) => "duplicate",
+            (false, true) => "ok",
+            (false, false) => "failing",
+        };
+        let others = peers.view().nodes(app.lobby.context.clock.now()).count();
+        Some(ClusterView { node: peers.node, status, others })
+    }
 }
 
 /// How the store is doing. Play goes on without it, so the server is healthy all the same.
@@ -113,6 +140,7 @@ pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
         rooms: rooms.len(),
         players: rooms.iter().map(|room| u32::from(room.status.players.load(Ordering::Relaxed))).sum(),
         store: StoreView::of(&app.store_health),
+        cluster: ClusterView::of(&app),
     };
     let status = if alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, uncached(Json(health))).into_response()

@@ -26,6 +26,7 @@ pub(crate) mod friends;
 pub(crate) mod health;
 pub(crate) mod leaderboard;
 pub(crate) mod leaderboards;
+pub(crate) mod nodes;
 pub(crate) mod notices;
 pub(crate) mod players;
 pub(crate) mod presence;

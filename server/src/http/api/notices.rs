@@ -5,9 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use broadside_shared::protocol::message::Publication;
 use broadside_shared::protocol::text::Text;
-use broadside_shared::protocol::topic::Topic;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -58,6 +56,6 @@ pub(crate) async fn announce(
         Err(refused) => return refused,
     };
     tracing::info!(text = text.as_str(), "announcement published");
-    app.lobby.context.publish(Topic::Notices, None, Publication::Announcement(text));
+    app.lobby.announce(text);
     StatusCode::NO_CONTENT.into_response()
 }

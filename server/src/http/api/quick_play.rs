@@ -1,5 +1,6 @@
 //! Quick play: finds the best room of a mode and reserves a seat in it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,9 +9,13 @@ use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use broadside_core::admission::reservations::RESERVED_MAX;
+use broadside_core::commands::{Destination, Placement};
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::room::ModeId;
+use broadside_shared::protocol::room::{ModeId, RoomChoice};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
 use super::rooms::{RoomView, view};
@@ -18,6 +23,7 @@ use super::{Body, BodyRefused, draining, mode_named, rate_limited, too_many_room
 use crate::app::App;
 use crate::limits::holds::TooMuch;
 use crate::lobby::directory::{NotReserved, RESERVATION_S};
+use crate::peers::Order;
 use crate::problem::{Problem, problem};
 use crate::requester::Requester;
 
@@ -40,6 +46,8 @@ pub(crate) struct ReservedSeat {
     reservation: String,
     /// Seconds until the reservation expires.
     expires_s: u32,
+    /// Address of the node that has the room, such as wss://n2.example; null for this server. Any node sends the client there.
+    node: Option<String>,
 }
 
 /// Finds the best room of a mode and reserves a seat in it for a short time.
@@ -65,13 +73,17 @@ pub(crate) async fn quick_play(
         Ok(mode) => mode.unwrap_or(ModeId(0)),
         Err(wrong) => return problem(StatusCode::BAD_REQUEST, &wrong),
     };
-    if let Some(region) = request.region.as_deref().filter(|region| *region != app.config.region) {
-        let (wanted, ours): (String, _) = (region.chars().take(32).collect(), &app.config.region);
-        return problem(StatusCode::NOT_FOUND, &format!("this server is in the region `{ours}`, not `{wanted}`"));
-    }
     let address = requester.address.ip();
     if let Some(refused) = rate_limited(&app, address) {
         return refused;
+    }
+    let elsewhere = request.region.as_deref().filter(|region| *region != app.config.region);
+    if let Some(seat) = seat_elsewhere(&app, mode, elsewhere, address).await {
+        return seat;
+    }
+    if let Some(region) = elsewhere {
+        let (wanted, ours): (String, _) = (region.chars().take(32).collect(), &app.config.region);
+        return problem(StatusCode::NOT_FOUND, &format!("this server is in the region `{ours}`, not `{wanted}`"));
     }
     let may_open = || app.lobby.take_room(address).map_err(|_| CloseCode::TooManyFromAddress);
     match app.rooms.reserve_best(mode, address, &may_open) {
@@ -90,7 +102,7 @@ pub(crate) async fn quick_play(
                     return ([(RETRY_AFTER, "10")], problem(StatusCode::TOO_MANY_REQUESTS, detail)).into_response();
                 }
             };
-            uncached(Json(ReservedSeat { room: view(&app, &room), reservation, expires_s: RESERVATION_S }))
+            uncached(Json(ReservedSeat { room: view(&app, &room), reservation, expires_s: RESERVATION_S, node: None }))
         }
         Err(CloseCode::TooManyFromAddress) => too_many_rooms(),
         Err(CloseCode::GoingAway) => draining(),
@@ -99,4 +111,32 @@ pub(crate) async fn quick_play(
             "no room of this mode is open, and the server cannot open another one",
         ),
     }
+}
+
+/// A seat on another node of the cluster, if that has a better room or is of the region that this one is not in.
+async fn seat_elsewhere(app: &App, mode: ModeId, region: Option<&str>, address: IpAddr) -> Option<Response> {
+    let (peers, now) = (app.lobby.peers.as_ref()?, app.lobby.context.clock.now());
+    let here = app.rooms.best_fill(mode).filter(|_| region.is_none() && !app.rooms.is_draining());
+    let better = peers.better_rooms(mode, region, here, now);
+    let rooms: Vec<(RoomId, String)> = better.into_iter().map(|found| (found.room, found.url)).collect();
+    if rooms.is_empty() {
+        return None;
+    }
+    let (sender, answered) = oneshot::channel();
+    // Whoever does not wait any more does not need the answer.
+    let answer = Box::new(move |placed| drop(sender.send(placed)));
+    peers.order(Order::Reserve { rooms, address, answer });
+    let Ok(Placement::Elsewhere(Destination { url, choice: RoomChoice::Reserved { room, reservation } })) =
+        answered.await
+    else {
+        return None;
+    };
+    let view = peers.view().room(room, now).map(|record| record.view.clone())?;
+    let seat = json!({
+        "room": serde_json::from_str::<Value>(&view).ok()?,
+        "reservation": reservation.to_string(),
+        "expires_s": RESERVATION_S,
+        "node": url,
+    });
+    Some(uncached(Json(seat)))
 }

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::response::{IntoResponse, Response};
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::match_status::{MatchStatus, TeamStatus};
@@ -139,8 +139,32 @@ pub(crate) struct RoomCreated {
 #[utoipa::path(get, path = "/api/rooms", responses((status = 200, description = "The public rooms", body = [RoomView])))]
 pub(crate) async fn rooms(State(app): State<Arc<App>>) -> Response {
     let public = |room: &Arc<RoomEntry>| room.code.is_none();
-    let rooms: Vec<RoomView> = app.rooms.all().iter().filter(|room| public(room)).map(|r| view(&app, r)).collect();
-    uncached(Json(rooms))
+    let rooms = app.rooms.all();
+    let here = rooms.iter().filter(|room| public(room)).map(|room| (room.id(), view_json(&app, room)));
+    let mut all: Vec<(RoomId, String)> = here.collect();
+    if let Some(peers) = &app.lobby.peers {
+        let now = app.lobby.context.clock.now();
+        all.extend(peers.view().rooms(now).map(|(id, record)| (id, record.view.clone())));
+        all.sort_by_key(|(id, _)| *id);
+    }
+    let views: Vec<String> = all.into_iter().map(|(_, view)| view).filter(|view| !view.is_empty()).collect();
+    uncached(([(CONTENT_TYPE, "application/json")], format!("[{}]", views.join(","))))
+}
+
+/// What is shown of a room, as JSON: what other nodes of a cluster show of it.
+pub(crate) fn view_json(app: &App, room: &RoomEntry) -> String {
+    serde_json::to_string(&view(app, room)).unwrap_or_default()
+}
+
+/// What another node of the cluster has announced of the room that a path names.
+fn view_elsewhere(app: &App, id: &str) -> Option<String> {
+    let (peers, now) = (app.lobby.peers.as_ref()?, app.lobby.context.clock.now());
+    let code: Option<String> = id.parse().ok().map(|code| peers.hash_of(code));
+    let view = peers.view();
+    let by_number =
+        id.parse().ok().map(RoomId).filter(|room| view.room(*room, now).is_some_and(|found| found.code.is_none()));
+    let room = by_number.or_else(|| view.with_code(&code?))?;
+    view.room(room, now).map(|record| record.view.clone()).filter(|view| !view.is_empty())
 }
 
 /// Shows one room.
@@ -159,8 +183,14 @@ pub(crate) async fn room(
     Extension(requester): Extension<Requester>,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
+    let text = id.as_ref().map(|Path(id)| id.clone()).unwrap_or_default();
     match named(&app, &requester, id) {
         Ok(room) => uncached(Json(view(&app, &room))),
+        // A code was counted as a look-up before.
+        Err(refusal) if refusal.status() == StatusCode::NOT_FOUND => match view_elsewhere(&app, &text) {
+            Some(view) => uncached(([(CONTENT_TYPE, "application/json")], view)),
+            None => *refusal,
+        },
         Err(refusal) => *refusal,
     }
 }

@@ -26,6 +26,7 @@ use crate::host::is_name_of;
 use crate::lobby::account_tokens::ACCOUNT_TOKEN_S;
 use crate::moderation;
 use crate::origin::split;
+use crate::peers::records::Control;
 use crate::problem::{Problem, problem};
 
 /// An account, in short.
@@ -283,7 +284,7 @@ pub(crate) async fn sign_out_everywhere(
 ) -> Response {
     match app.accounts.sign_out_everywhere(account.id).await {
         Ok(()) => {
-            app.lobby.kick_account(account.id, CloseCode::Normal, &*app.rooms);
+            app.lobby.kick_account_everywhere(account.id, CloseCode::Normal, &*app.rooms);
             forgetting(&browser, StatusCode::NO_CONTENT)
         }
         Err(refused) => refused.into_response(),
@@ -339,7 +340,8 @@ pub(crate) async fn delete(
     match app.accounts.delete((&account, secret_hash), password.as_deref(), browser.address).await {
         Ok(()) => {
             app.lobby.sessions.reserved.release(account.id);
-            app.lobby.kick_account(account.id, CloseCode::Normal, &*app.rooms);
+            app.lobby.tell_nodes(Control::Account { account: account.id });
+            app.lobby.kick_account_everywhere(account.id, CloseCode::Normal, &*app.rooms);
             forgetting(&browser, StatusCode::NO_CONTENT)
         }
         Err(refused) => refused.into_response(),

@@ -33,6 +33,7 @@ use super::BodyRefused;
 use crate::accounts::AccountError;
 use crate::accounts::secrets::BrowserSecret;
 use crate::app::App;
+use crate::peers::records::Control;
 use crate::problem::{Problem, coded_problem};
 use browser::Browser;
 
@@ -136,6 +137,7 @@ pub(crate) struct ConfirmRequest {
 /// Nobody else is given the account's name from now on, or one that looks like it. Whoever carries it at the moment keeps it for this stay.
 fn reserve_name(app: &App, account: &Account) {
     let claimed = Name::new(&account.name).map(|name| app.lobby.sessions.reserved.claim(account.id, &name));
+    app.lobby.tell_nodes(Control::Account { account: account.id });
     if account.keeps_name && !matches!(claimed, Ok(Ok(()))) {
         // Another server of this database gave the name away, or the rules for names have changed.
         tracing::warn!(account = %account.id, name = account.name, "the name of this account is not reserved");

@@ -182,7 +182,7 @@ pub(crate) async fn recover(
     let recovered = app.accounts.recover((&code, &password), browser.secret_hash, browser.address).await;
     if let Ok((account, _)) = &recovered {
         // Who made this necessary may be playing under the name.
-        app.lobby.kick_account(account.id, CloseCode::Normal, &*app.rooms);
+        app.lobby.kick_account_everywhere(account.id, CloseCode::Normal, &*app.rooms);
     }
     entered(&app, &browser, recovered)
 }

@@ -7,10 +7,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::Publication;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::text::Text;
-use broadside_shared::protocol::topic::Topic;
 use broadside_store::accounts::{Account, Role};
 use broadside_store::moderation::{AuditEntry, Restriction, RestrictionKind};
 use broadside_store::{StoreError, new_id};
@@ -24,6 +22,7 @@ use super::Staff;
 use super::views::StaffRefused;
 use crate::app::App;
 use crate::moderation;
+use crate::peers::records::Control;
 use crate::problem::{Problem, problem};
 use crate::store::now_us;
 
@@ -209,11 +208,18 @@ impl By<'_> {
     async fn kick(&self, player: &str, reason: &str) -> Result<(), Refusal> {
         let reason = checked_reason(reason)?;
         let lobby = &self.app.lobby;
-        let Some(session) = Name::new(player).ok().and_then(|name| lobby.sessions.find(&name)) else {
+        let session = Name::new(player).ok().and_then(|name| lobby.sessions.find(&name));
+        if session.is_none() && lobby.peers.is_none() {
             return refuse(StatusCode::CONFLICT, format!("{player} is not connected"));
-        };
+        }
         self.log("kick", player, &reason).await?;
-        lobby.kick(session, CloseCode::Kicked, &*self.app.rooms);
+        match session {
+            Some(session) => lobby.kick(session, CloseCode::Kicked, &*self.app.rooms),
+            // On another node, if anywhere.
+            None => {
+                lobby.tell_nodes(Control::KickName { name: player.to_owned(), code: CloseCode::Kicked.code() });
+            }
+        }
         Ok(())
     }
 
@@ -243,8 +249,9 @@ impl By<'_> {
         self.log(word(kind), player, format!("{length} {reason}").trim()).await?;
         self.app.store.restrict(&restriction).await?;
         moderation::impose(&self.app.lobby, &restriction);
+        self.app.lobby.tell_nodes(Control::Account { account: account.id });
         if kind == RestrictionKind::Ban {
-            self.app.lobby.kick_account(account.id, CloseCode::Banned, &*self.app.rooms);
+            self.app.lobby.kick_account_everywhere(account.id, CloseCode::Banned, &*self.app.rooms);
         }
         Ok(())
     }
@@ -258,6 +265,7 @@ impl By<'_> {
             RestrictionKind::Ban => self.app.lobby.restrictions.unban(account.id),
             RestrictionKind::Mute => self.app.lobby.restrictions.unmute(account.id),
         }
+        self.app.lobby.tell_nodes(Control::Account { account: account.id });
         self.log(&format!("un{}", word(kind)), player, "").await
     }
 
@@ -279,7 +287,7 @@ impl By<'_> {
             Err(wrong) => return refuse(StatusCode::BAD_REQUEST, format!("text: {wrong}")),
         };
         self.log("announce", "everyone", text.as_str()).await?;
-        self.app.lobby.context.publish(Topic::Notices, None, Publication::Announcement(text));
+        self.app.lobby.announce(text);
         Ok(())
     }
 
