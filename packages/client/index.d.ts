@@ -58,6 +58,11 @@ export interface Close {
   /** Whether to connect again without being asked. */
   reconnect: boolean;
 }
+/** How a connection ended. */
+export interface Closed extends Close {
+  /** How long to wait before the next connection, in milliseconds. `reconnect` does. */
+  pauseMs: number;
+}
 /** The answer of `GET /api/schema`. */
 export interface SchemaJson {
   game: string;
@@ -236,7 +241,9 @@ export type ServerMessage =
   | { kind: 'published'; topic: string; at: number; publication: Publication }
   | { kind: 'directMessage'; from: string; text: string }
   | { kind: 'serverNotice'; notice: Notice }
-  | { kind: 'handshake'; request: string; asked: Header[]; response: string; answered: Header[] };
+  | { kind: 'handshake'; request: string; asked: Header[]; response: string; answered: Header[] }
+  | { kind: 'redirect'; url: string; join: RoomChoice | null }
+  | { kind: 'nodes'; urls: string[] };
 export interface Board {
   tick: number;
   players: number;
@@ -330,7 +337,7 @@ export interface Events<G extends GameTypes = GameTypes> {
   sent: InputPacket<G>;
   frame: Frame<G>;
   failed: Error;
-  close: Close;
+  close: Closed;
 }
 
 /** What a client needs of a socket: that of a browser, of Node 22, or of the package ws. */
@@ -346,7 +353,7 @@ export interface Socket {
 export interface Options<G extends GameTypes = GameTypes> {
   /** The name of your program, for the server's log: at most 64 bytes. */
   agent?: string;
-  /** A client whose connection was lost: its session is resumed and its world kept. */
+  /** A client whose connection was lost: its session is resumed and its world kept. Connect to its `nodes.url`. */
   former?: Client<G> | null;
   /** The account to play for: a token as the server writes it in JSON. It is short-lived: get one right before you connect. */
   accountToken?: string | null;
@@ -359,6 +366,32 @@ export function connect<G extends GameTypes = GameTypes>(
   url: string | URL,
   options?: Options<G> & { schema?: Schema<G> },
 ): Promise<Client<G>>;
+
+/**
+ * Connects again after a `former` client has closed: after the pause that is due, to the same server or to another node of its cluster, with
+ * the session and the world of the former one. Give a new `accountToken`, and add your listeners again.
+ */
+export function reconnect<G extends GameTypes = GameTypes>(former: Client<G>, options?: Options<G>): Promise<Client<G>>;
+
+/** The nodes of a cluster as one client knows them, from connection to connection. A `Client` reports to it by itself. */
+export class Nodes {
+  /** Starts with the WebSocket at `home`. `random` gives numbers from 0 up to 1. */
+  constructor(home: string | URL, random?: () => number);
+  /** The address of the WebSocket to connect to, or of the open one. */
+  readonly url: string;
+  /** What a connection to it will be: to the node of the one before, to another one, or to where a redirect led. */
+  readonly arrival: 'same' | 'other' | 'redirected';
+  /** How long an attempt may take, in milliseconds. */
+  readonly openTimeoutMs: number;
+  handleOpen(): void;
+  handleWaiting(): void;
+  handleSeated(): void;
+  handleNodes(urls: string[]): void;
+  /** Gives null, or why the client does not go there. */
+  handleRedirect(url: string): string | null;
+  /** Gives the pause before the next attempt, in milliseconds. */
+  handleEnd(code: number): number;
+}
 
 /** One connection. */
 export class Client<G extends GameTypes = GameTypes> {
@@ -373,7 +406,11 @@ export class Client<G extends GameTypes = GameTypes> {
   /** Position in the join queue, from 1; 0 outside it. */
   readonly position: number;
   /** Why the connection ended; null while it lasts. */
-  readonly closed: Close | null;
+  readonly closed: Closed | null;
+  /** Which servers there are, for this client and those that follow it. */
+  readonly nodes: Nodes;
+  /** Where the server has sent the client. `reconnect` goes there. */
+  readonly redirect: { url: string; join: RoomChoice | null } | null;
   /** The input of each tick: assign it at any time. */
   input: Of<G, 'input'>;
 

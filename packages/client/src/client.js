@@ -5,6 +5,7 @@
 
 import { Emitter } from './emitter.js';
 import { encodeInput } from './input.js';
+import { Nodes } from './nodes.js';
 import { Schema } from './schema.js';
 import { ServerClock } from './server_clock.js';
 import { WireError } from './wire.js';
@@ -17,6 +18,15 @@ const PING_EVERY_MS = 1000;
 /** Learns the game of the server at `url`, such as `wss://example.org/ws`, and connects to it. */
 export async function connect(url, options = {}) {
   return new Client(url, { ...options, schema: options.schema ?? (await Schema.fetch(url)) });
+}
+
+/**
+ * Connects again after a `former` client has closed: after the pause that is due, to the same server or to another node of its cluster, with
+ * the session and the world of the former one. `options` as in the constructor; give a new `accountToken`. Add your listeners again.
+ */
+export async function reconnect(former, options = {}) {
+  await new Promise((resolve) => setTimeout(resolve, former.closed.pauseMs));
+  return new Client(former.nodes.url, { ...former.options, ...options, former });
 }
 
 /** An account token as the server writes it in JSON: 80 hexadecimal digits. */
@@ -38,7 +48,12 @@ export class Client extends Emitter {
   joined = null; // the newest joined message while there is a seat
   position = 0; // in the join queue; 0 outside it
   input; // the input of each tick: assign it at any time
-  closed = null; // once the connection has ended: `{ code, reason, advice, reconnect }`
+  closed = null; // once the connection has ended: `{ code, reason, advice, reconnect, pauseMs }`
+  nodes; // which servers there are; goes on from client to client
+  redirect = null; // `{ url, join }`, once the server has sent the client elsewhere, until a connection there is open
+  token = null; // of the session to resume
+  requested = null; // the room that was last asked for
+  options; // for the next connection
   #socket;
   #timer;
   #heardAt = performance.now();
@@ -47,12 +62,14 @@ export class Client extends Emitter {
   #requests = 0;
   #pings = [];
   #resuming = false;
+  #opened = false;
+  #instead = null; // what the redirect that led here asks for, instead of `requested`
   #sampled = 0; // the newest tick for which an input was sent
   #lead = 4; // how many ticks the inputs run ahead of a snapshot
 
   /**
-   * Connects with the schema of the server and sends the hello. With a `former` client, resumes its session and keeps its world. With an
-   * `accountToken`, which the page gets over HTTP right before, plays for its account. `open` makes the socket where there is no
+   * Connects with the schema of the server and sends the hello. With a `former` client, resumes its session and keeps its world; connect to
+   * its `nodes.url`, so that a redirect is followed and a dead server is left. With an `accountToken`, which the page gets over HTTP right before, plays for its account. `open` makes the socket where there is no
    * WebSocket, or another one is wanted.
    */
   constructor(url, options) {
@@ -63,11 +80,19 @@ export class Client extends Emitter {
     this.schema = schema;
     this.input = schema.codecs.input.zero;
     this.world = former?.world ?? new World(schema);
-    const resume = former ? { token: former.welcome.token, ...this.world.resumption() } : null;
+    this.options = { schema, agent, open };
+    this.nodes = former?.nodes?.url === String(url) ? former.nodes : new Nodes(url);
+    this.token = former?.token ?? former?.welcome?.token ?? null;
+    [this.redirect, this.requested] = [former?.redirect ?? null, former?.requested ?? null];
     const socket = open(url, schema.subprotocol);
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
-    socket.onopen = () => this.send({ kind: 'hello', revision: schema.revision, agent, resume, account });
+    socket.onopen = () => {
+      this.#opened = true;
+      this.#arrive();
+      const resume = this.token && { token: this.token, ...this.world.resumption() };
+      this.send({ kind: 'hello', revision: schema.revision, agent, resume, account });
+    };
     socket.onmessage = ({ data }) => this.#handleFrame(data);
     socket.onclose = ({ code, reason }) => this.#end(code, String(reason));
     socket.onerror = (error) => this.emit('failed', error.error ?? new Error(`no connection to ${url}`)); // 'close' follows
@@ -77,7 +102,10 @@ export class Client extends Emitter {
   /** Asks for a seat. A message follows: `joined`, or `queued` with the position in the join queue. */
   join(name, room = { kind: 'quick' }, role = 'play') {
     this.joined = null;
-    this.send({ kind: 'join', name, room, role });
+    // The redirect that led here answers what was asked for before; whoever asks for something else has changed their mind.
+    const instead = isSame(room, this.requested) ? this.#instead : null;
+    [this.requested, this.#instead] = [room, null];
+    this.send({ kind: 'join', name, room: instead ?? room, role });
   }
 
   /** Sends a request such as `{ kind: 'say', topic: 'lobby/chat', text: 'hello' }`; resolves to the outcome: done, refused or lost. */
@@ -133,15 +161,39 @@ export class Client extends Emitter {
     const now = performance.now();
     this.#heardAt += Math.max(0, now - this.#checkedAt - 2 * PING_EVERY_MS);
     this.#checkedAt = now;
-    if (now - this.#heardAt > this.schema.limits.silence_ms) return this.drop();
-    if (this.welcome) this.ping();
+    const patience = this.#opened ? Infinity : this.nodes.openTimeoutMs;
+    if (now - this.#heardAt > Math.min(patience, this.schema.limits.silence_ms)) return this.drop();
+    if (!this.welcome) return;
+    this.nodes.handleWaiting();
+    this.ping();
+  }
+
+  /** The connection is open, maybe to another node than the one before. */
+  #arrive() {
+    if (this.nodes.arrival === 'redirected' && this.redirect?.join) {
+      // The seat is asked for in a new session.
+      [this.token, this.#instead] = [null, this.redirect.join];
+    }
+    this.redirect = null;
+    this.nodes.handleOpen();
+  }
+
+  /** Gives the pause before the next connection. */
+  #leave(code, reconnect) {
+    if (this.#opened && this.redirect && reconnect) {
+      const objection = this.nodes.handleRedirect(this.redirect.url);
+      if (objection) console.warn(`the server sent this client to ${this.redirect.url}, where it does not go: ${objection}`);
+      if (objection) this.redirect = null;
+    }
+    return this.nodes.handleEnd(code);
   }
 
   #end(code, reason) {
     if (this.closed) return;
     clearInterval(this.#timer);
     Object.assign(this.#socket, { onopen: null, onmessage: null, onclose: null, onerror: () => {} });
-    this.closed = { ...this.schema.close(code), code, reason };
+    const close = this.schema.close(code);
+    this.closed = { ...close, code, reason, pauseMs: this.#leave(code, close.reconnect) };
     this.joined = null;
     this.#replies.forEach((resolve) => resolve({ kind: 'lost' }));
     this.emit('close', this.closed);
@@ -173,14 +225,19 @@ export class Client extends Emitter {
 
   #handleMessage(message) {
     if (message.kind === 'welcome') {
-      [this.welcome, this.#resuming] = [message, message.resumed];
+      [this.welcome, this.#resuming, this.token] = [message, message.resumed, message.token];
       // Without a resumed seat the former world is void, even if the next seat is lost before its `joined` arrives.
       if (!message.resumed) this.world = new World(this.schema);
       // The first pings follow each other quickly: the clock is needed soon.
       this.ping();
     }
     if (message.kind === 'joined') this.#seated(message);
-    if (message.kind === 'queued') this.position = message.position;
+    if (message.kind === 'queued') {
+      this.position = message.position;
+      this.nodes.handleWaiting();
+    }
+    if (message.kind === 'redirect') this.redirect = { url: message.url, join: message.join };
+    if (message.kind === 'nodes') this.nodes.handleNodes(message.urls);
     if (message.kind === 'pong') {
       this.clock.take(message, this.#heardAt);
       this.#pings.shift()?.(message, this.#heardAt);
@@ -197,6 +254,7 @@ export class Client extends Emitter {
     // A resumed seat keeps its world; another seat starts with an empty one.
     if (!this.#resuming) this.world = new World(this.schema);
     this.#resuming = false;
+    this.nodes.handleSeated();
     this.joined = joined;
     this.position = 0;
     this.#sampled = 0;
@@ -217,3 +275,8 @@ export class Client extends Emitter {
     this.emit('frame', { up: true, frame, kind: 'input', ...packet });
   }
 }
+
+const isSame = (one, other) => {
+  const text = (room) => JSON.stringify(room, (_, part) => (typeof part === 'bigint' ? `${part}` : part));
+  return text(one) === text(other);
+};

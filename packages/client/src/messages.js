@@ -4,12 +4,25 @@ import { bool, fixedBytes, int, list, nested, option, string, struct as fieldsOf
 import { ByteReader, ByteWriter, WireError } from './wire.js';
 
 const CONTROL = 1; // the first byte of a frame
+const NODES = 16; // how many nodes a server lists
+const NODE_URL_BYTES = 200; // of the address of one
 
 const struct = (fields) => fieldsOf(Object.entries(fields));
 /** Variants with their fields; those without are written `{}`. */
 const variants = (table) => variantsOf(Object.entries(table).map(([name, fields]) => [name, struct(fields)]), uint);
 /** Variants that are mere names. */
 const enumeration = (names, number = uint) => variantsOf(names.map((name) => [name, null]), number);
+
+/** Refuses to read more than `limit`. */
+const atMost = (limit, what, codec, sizeOf = ({ length }) => length) => ({
+  ...codec,
+  read: (reader) => {
+    const value = codec.read(reader);
+    if (sizeOf(value) > limit) throw new WireError(`${sizeOf(value)} ${what}; at most ${limit}`);
+    return value;
+  },
+});
+const nodeUrl = atMost(NODE_URL_BYTES, "bytes of a node's address", string, (text) => new TextEncoder().encode(text).length);
 
 /** The codecs of all messages, for a game with these names of modes and these codecs of its requests and room states. */
 export function messageCodecs({ modes, request: gameRequest, roomState }) {
@@ -92,6 +105,8 @@ export function messageCodecs({ modes, request: gameRequest, roomState }) {
     directMessage: { from: string, text: string },
     serverNotice: { notice: serverNotice },
     handshake: { request: string, asked: list(header), response: string, answered: list(header) },
+    redirect: { url: nodeUrl, join: option(choice, bool) },
+    nodes: { urls: atMost(NODES, 'nodes of a cluster', list(nodeUrl)) },
   });
   const update = variants({
     named: { player: uint, name: string },

@@ -5,7 +5,7 @@ import { messageCodecs } from './messages.js';
 import { WireError } from './wire.js';
 
 /** The revision of the protocol that this client speaks. */
-export const REVISION = 3;
+export const REVISION = 4;
 
 /** A server's schema with the codecs that follow from it. */
 export class Schema {

@@ -1,6 +1,6 @@
 // Compiled, never run: what an author of a game in TypeScript may write, and what the types refuse.
 
-import { Client, connect, type World } from '@broadside/client';
+import { Client, connect, reconnect, type World } from '@broadside/client';
 
 interface Dots {
   input: { turn: number; go: boolean };
@@ -23,6 +23,12 @@ export async function play(): Promise<number> {
     if (message.kind === 'shouted') return;
   });
   client.on('events', (events) => events.forEach(({ event }) => event.kind === 'collected' && console.log(event.by)));
+  client.on('close', async ({ reconnect: again, pauseMs }) => {
+    if (!again || pauseMs > 5000) return;
+    const next: Client<Dots> = await reconnect(client, { accountToken: null });
+    // @ts-expect-error: the input is that of the same game
+    next.input = { aim: 3 };
+  });
   const outcome = await client.requestGame({ kind: 'buy', item: 3 });
   if (outcome.kind === 'refused' && outcome.why.kind === 'byGame') console.log(client.schema.refusals[outcome.why.reason]);
   const world: World<Dots> = client.world;
