@@ -2,7 +2,7 @@
 //!
 //! The program of Broadside's workspace is [`broadside`]. The workspace of a game has a program `xtask` that is one call of [`game()`].
 //!
-//! - [`play`]: builds a game, starts its server, and lets a person play.
+//! - [`play`]: builds a game, starts its server, and lets a person play. [`play_cluster`] starts several, with their [`postgres`] and NATS.
 //! - [`mod@test`]: every check there is, step by step; continuous integration runs only this command. [`game_test`] is the same for the
 //!   workspace of a game.
 //! - [`mod@new`]: writes the workspace of a game.
@@ -37,7 +37,9 @@ mod new;
 mod numbers;
 mod parts;
 mod play;
+mod play_cluster;
 mod plot;
+mod postgres;
 mod process;
 mod purity;
 mod site;
@@ -123,7 +125,7 @@ pub fn broadside() -> ExitCode {
     let (args, _) = parse::<Args>();
     let passes_exit_code_on = matches!(args.command, Command::Chaos(_));
     let done = match args.command {
-        Command::Play { game, args } => games::Game::named(&game).and_then(|game| play::play(&args, &game)),
+        Command::Play { game, args } => games::Game::named(&game).and_then(|game| play(&args, &game)),
         Command::Test(args) => test::test(&args),
         Command::New(args) => new::new(&args),
         Command::Dist => dist::dist(),
@@ -146,12 +148,19 @@ pub fn game(name: &str, manifest_folder: &str) -> ExitCode {
         workspace::set_root(root.to_path_buf());
         let game = games::Game::of_workspace(name);
         match args.command {
-            GameCommand::Play(args) => play::play(&args, &game),
+            GameCommand::Play(args) => play(&args, &game),
             GameCommand::Test(args) => game_test::test(&args, &game),
             GameCommand::Guard(args) => guard::become_program(&args),
         }
     });
     exit_code(done, false)
+}
+
+fn play(args: &play::Args, game: &games::Game) -> Result<()> {
+    match args.nodes {
+        None => play::play(args, game),
+        Some(nodes) => play_cluster::play(args, nodes, game),
+    }
 }
 
 fn exit_code(done: Result<()>, passes_exit_code_on: bool) -> ExitCode {

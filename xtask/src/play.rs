@@ -3,24 +3,20 @@
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 
 use crate::games::Game;
 use crate::process::{self, GLANCE, Service, run};
 use crate::workspace::{cargo, program, root, target_dir};
 use crate::{http, site, toolchain};
 
-/// How long the server may take from its start to its first answer.
-const START_MAX: Duration = Duration::from_secs(20);
-
 /// Arguments of `cargo xtask play`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Port for the page and the game, 1 to 65535.
     #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
-    port: u16,
+    pub(crate) port: u16,
     /// Players to which the server's own bots fill a room that somebody plays in, 0 to 100.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(..=100))]
     bots: u16,
@@ -30,24 +26,35 @@ pub(crate) struct Args {
     /// Use https and wss, with a self-signed certificate of the server; the browser asks whether you trust it.
     #[arg(long)]
     tls: bool,
+    /// Play on a cluster of N servers, 1 to 5, on --port and the ports after it; PostgreSQL and NATS are started for them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5))]
+    pub(crate) nodes: Option<u16>,
+}
+
+impl Args {
+    /// Of the page.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+
+    /// The page of the server on `port`, as a browser on this machine reaches it.
+    pub(crate) fn url(&self, port: u16) -> String {
+        format!("{}://{}:{port}", self.scheme(), name_of(self.host))
+    }
 }
 
 /// Builds, starts the server, and stays until Ctrl-C, SIGTERM, or its end.
 pub(crate) fn play(args: &Args, game: &Game) -> Result<()> {
     process::catch_stop_signals()?;
     // Before the build, which takes minutes, so that a server left running is reported at once.
-    ensure_port_is_free(args)?;
-    toolchain::ensure_wasm_target()?;
-    site::build(game)?;
-    run(&mut cargo(&format!("build --release --package {} --bin {}", game.server, game.server)))?;
+    ensure_port_is_free(args, args.port)?;
+    build(game)?;
 
-    let mut server = start_server(args, game)?;
-    if !wait_until_up(&mut server, args)? {
+    let mut server = Service::start("server", &server_command(args, game, args.port), Stdio::null(), Stdio::inherit())?;
+    if !wait_until_up(&mut server, args, args.port)? {
         return server.end();
     }
-    let scheme = if args.tls { "https" } else { "http" };
-    // A closed standard output does not stop the game.
-    let _ = writeln!(std::io::stdout(), "playing at {scheme}://{}:{}", name_of(args.host), args.port);
+    announce(args, args.port);
 
     while process::stop_signals() == 0 {
         if let Some(status) = server.ended()? {
@@ -59,16 +66,29 @@ pub(crate) fn play(args: &Args, game: &Game) -> Result<()> {
     server.end()
 }
 
-fn ensure_port_is_free(args: &Args) -> Result<()> {
+/// Builds the page and the server.
+pub(crate) fn build(game: &Game) -> Result<()> {
+    toolchain::ensure_wasm_target()?;
+    site::build(game)?;
+    run(&mut cargo(&format!("build --release --package {} --bin {}", game.server, game.server)))
+}
+
+/// Says where to play. A closed standard output does not stop the game.
+pub(crate) fn announce(args: &Args, port: u16) {
+    let _ = writeln!(std::io::stdout(), "playing at {}", args.url(port));
+}
+
+/// Fails when another program listens on `port`, and says how to choose another one.
+pub(crate) fn ensure_port_is_free(args: &Args, port: u16) -> Result<()> {
     let mut addresses = vec![args.host];
     if args.host.is_loopback() || args.host.is_unspecified() {
         // Browsers may resolve `localhost` to this address, and another program that listens there would answer instead.
         addresses.push(IpAddr::V6(Ipv6Addr::LOCALHOST));
     }
     for address in addresses {
-        match TcpListener::bind((address, args.port)) {
+        match TcpListener::bind((address, port)) {
             Err(error) if address == args.host || error.kind() == ErrorKind::AddrInUse => {
-                bail!(broadside_cli::cannot_listen(SocketAddr::new(address, args.port), &error, "--port"));
+                bail!(broadside_cli::cannot_listen(SocketAddr::new(address, port), &error, "--port"));
             }
             // A machine without IPv6 has no such address, and no one else there either.
             Ok(_) | Err(_) => {}
@@ -77,9 +97,10 @@ fn ensure_port_is_free(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn start_server(args: &Args, game: &Game) -> Result<Service> {
+/// The command of a server on `port`.
+pub(crate) fn server_command(args: &Args, game: &Game, port: u16) -> Command {
     let mut command = Command::new(program("release", &game.server));
-    command.args(["--host", &args.host.to_string(), "--port", &args.port.to_string()]);
+    command.args(["--host", &args.host.to_string(), "--port", &port.to_string()]);
     command.args(["--bots", &args.bots.to_string()]).arg("--assets").arg(&game.web).current_dir(root());
     // The pages and other programs on this machine share an address.
     command.args(["--limit-exempt", &format!("127.0.0.0/8,::1,{}", reachable(args.host))]);
@@ -89,25 +110,15 @@ fn start_server(args: &Args, game: &Game) -> Result<Service> {
     if std::env::var_os("RUST_LOG").is_none() {
         command.env("RUST_LOG", "warn");
     }
-    Service::start("server", &command, Stdio::null(), Stdio::inherit())
+    command
 }
 
-/// Whether the server answers; false when we were asked to stop before it did.
-fn wait_until_up(server: &mut Service, args: &Args) -> Result<bool> {
-    let started_at = Instant::now();
-    while process::stop_signals() == 0 {
-        let answer = http::get(SocketAddr::new(reachable(args.host), args.port), "/healthz");
-        // A server that speaks TLS answers too: 400, for we do not.
-        if answer.is_ok_and(|answer| answer.status == if args.tls { 400 } else { 200 }) {
-            return Ok(true);
-        }
-        if let Some(status) = server.ended()? {
-            bail!("the server ended before it was up ({status})");
-        }
-        ensure!(started_at.elapsed() < START_MAX, "the server did not answer GET /healthz within {START_MAX:?}");
-        std::thread::sleep(GLANCE);
-    }
-    Ok(false)
+/// Waits until the server on `port` answers; false when we were asked to stop before it did.
+pub(crate) fn wait_until_up(server: &mut Service, args: &Args, port: u16) -> Result<bool> {
+    let address = SocketAddr::new(reachable(args.host), port);
+    // A server that speaks TLS answers too: 400, for we do not.
+    let status = if args.tls { 400 } else { 200 };
+    server.wait_until(|| http::get(address, "/healthz").is_ok_and(|answer| answer.status == status))
 }
 
 /// An address at which this machine reaches what listens on `host`.

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::guard;
+use crate::guard::{self, Owner};
 
 /// How long a program may take from SIGTERM to its end before it is killed.
 const GRACE: Duration = Duration::from_secs(8);
-/// How long a server may take from its start to naming its address.
+/// How long a server may take from its start to naming its address, or to its first answer.
 const START_MAX: Duration = Duration::from_secs(20);
 /// How often we look at a running program and at the stop signal.
 pub(crate) const GLANCE: Duration = Duration::from_millis(30);
@@ -95,20 +95,36 @@ fn shown(command: &Command) -> String {
 
 /// A program that runs until it is stopped; it ends with this value, and with this process.
 pub(crate) struct Service {
-    name: &'static str,
+    name: String,
     child: Child,
 }
 
 impl Service {
     /// Starts `command` with no input and in a process group of its own: Ctrl-C then reaches us alone, and we
     /// decide the order in which things end.
-    pub(crate) fn start(name: &'static str, command: &Command, stdout: Stdio, stderr: Stdio) -> Result<Self> {
-        let mut command = guard::guarded(command);
+    pub(crate) fn start(name: &str, command: &Command, stdout: Stdio, stderr: Stdio) -> Result<Self> {
+        Self::start_as(None, name, command, stdout, stderr)
+    }
+
+    /// The same as another user.
+    pub(crate) fn start_as(
+        owner: Option<Owner>,
+        name: &str,
+        command: &Command,
+        stdout: Stdio,
+        stderr: Stdio,
+    ) -> Result<Self> {
+        let mut command = guard::guarded(command, owner);
         command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn().with_context(|| format!("cannot start the {name}"))?;
-        Ok(Self { name, child })
+        Ok(Self { name: name.to_owned(), child })
+    }
+
+    /// What it is called in messages.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The program's standard output, when it was piped and not taken before.
@@ -150,13 +166,34 @@ impl Service {
         Ok(self.child.try_wait()?)
     }
 
+    /// Waits until `is_up`, and says false when we were asked to stop before.
+    ///
+    /// # Errors
+    /// It ended, or was not up within [`START_MAX`].
+    pub(crate) fn wait_until(&mut self, is_up: impl Fn() -> bool) -> Result<bool> {
+        let started_at = Instant::now();
+        while stop_signals() == 0 {
+            if is_up() {
+                return Ok(true);
+            }
+            if let Some(status) = self.ended()? {
+                bail!("the {} ended before it was up ({status})", self.name);
+            }
+            ensure!(started_at.elapsed() < START_MAX, "the {} did not answer within {START_MAX:?}", self.name);
+            std::thread::sleep(GLANCE);
+        }
+        Ok(false)
+    }
+
     /// Asks it to end and waits for that. A further stop signal, or [`GRACE`], kills it.
     ///
     /// # Errors
     /// It had to be killed, or its exit status is not 0.
-    pub(crate) fn end(mut self) -> Result<()> {
-        let (asked_at, signals_before) = (Instant::now(), stop_signals());
-        ask_to_end(&mut self.child);
+    pub(crate) fn end(self) -> Result<()> {
+        end_all(vec![self])
+    }
+
+    fn wait_for_end(mut self, asked_at: Instant, signals_before: u32) -> Result<()> {
         loop {
             if let Some(status) = self.child.try_wait()? {
                 ensure!(status.success() || !cfg!(unix), "the {} ended with {status}", self.name);
@@ -167,6 +204,18 @@ impl Service {
             std::thread::sleep(GLANCE);
         }
     }
+}
+
+/// Asks all of them to end before it waits for the first, so that together they take as long as the slowest; else as [`Service::end`].
+///
+/// # Errors
+/// As [`Service::end`], for the first that did not end well.
+pub(crate) fn end_all(mut services: Vec<Service>) -> Result<()> {
+    let (asked_at, signals_before) = (Instant::now(), stop_signals());
+    services.iter_mut().for_each(|service| ask_to_end(&mut service.child));
+    let ended: Vec<Result<()>> =
+        services.into_iter().map(|service| service.wait_for_end(asked_at, signals_before)).collect();
+    ended.into_iter().collect()
 }
 
 impl Drop for Service {

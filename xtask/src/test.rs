@@ -50,7 +50,9 @@ pub(crate) fn test(args: &Args) -> Result<()> {
 impl Step {
     fn about(self) -> &'static str {
         match self {
-            Step::Tools => "the wasm target, rustfmt, clippy, Node, PostgreSQL, Chromium and chromedriver are there",
+            Step::Tools => {
+                "the wasm target, rustfmt, clippy, Node, PostgreSQL, NATS, Chromium and chromedriver are there"
+            }
             Step::Fmt => "the code is formatted",
             Step::Purity => "pure crates have no exceptions, and each library has one owner",
             Step::Floors => {
@@ -112,6 +114,7 @@ fn tools() -> Result<()> {
     toolchain::ensure_components()?;
     toolchain::ensure_node()?;
     toolchain::ensure_postgres()?;
+    toolchain::ensure_nats()?;
     toolchain::ensure_browser().map(|_| ())
 }
 

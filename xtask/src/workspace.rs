@@ -38,9 +38,15 @@ pub(crate) fn program(profile: &str, name: &str) -> PathBuf {
 }
 
 /// `cargo ARGS` in the workspace's root, with the cargo that runs us; `args` are separated by blanks.
+///
+/// Continuous integration, which sets `CI`, builds a fresh clone once: what the compiler keeps for the next build is of no use there, and
+/// has filled a disk.
 pub(crate) fn cargo(args: &str) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(args.split_whitespace()).current_dir(root());
+    if std::env::var_os("CI").is_some() {
+        command.env("CARGO_INCREMENTAL", "0");
+    }
     command
 }
 
