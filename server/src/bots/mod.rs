@@ -28,7 +28,7 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::ClientMsg;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
-use broadside_shared::protocol::{FrameKind, codec};
+use broadside_shared::protocol::codec;
 use broadside_shared::time::MonoTime;
 use slab::Slab;
 

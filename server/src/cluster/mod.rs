@@ -159,7 +159,7 @@ pub(crate) async fn run(app: Arc<App>, node: NodeFlags, peers: Arc<Peers>, link:
     loop {
         tokio::select! {
             () = ended(&mut ending) => break,
-            () = orders::refuse_while_away(&mut orders, link.wait_for(|count| *count > 0)) => {}
+            () = orders::refuse_until(&mut orders, established(&mut link)) => {}
         }
         let count = *link.borrow();
         let why = tokio::select! {
@@ -172,7 +172,7 @@ pub(crate) async fn run(app: Arc<App>, node: NodeFlags, peers: Arc<Peers>, link:
         node.peers.standing.is_connected.store(false, Ordering::Relaxed);
         if *link.borrow() == count {
             tracing::warn!(why = format!("{why:#}"), "the cluster's NATS server refuses something: trying again");
-            orders::refuse_while_away(&mut orders, tokio::time::sleep(RETRY)).await;
+            orders::refuse_until(&mut orders, tokio::time::sleep(RETRY)).await;
         }
     }
     // Otherwise others would wait for the end of the lease.
@@ -227,6 +227,12 @@ impl Node {
     fn subject(&self, what: &str) -> String {
         format!("{}.{what}", self.prefix)
     }
+}
+
+/// Ends once there is a connection.
+async fn established(link: &mut watch::Receiver<u64>) {
+    // Whoever sends ends with the client, which lasts as long as the node.
+    let _ = link.wait_for(|count| *count > 0).await;
 }
 
 /// Ends when the connection is lost, or was renewed.

@@ -25,15 +25,13 @@ const ANSWERED_WITHIN: Duration = Duration::from_millis(500);
 const AT_ONCE: usize = 256;
 
 /// Refuses orders until something has happened: nobody can be asked.
-pub(super) async fn refuse_while_away<T>(orders: &mut Receiver<Order>, until: impl Future<Output = T>) {
+pub(super) async fn refuse_until(orders: &mut Receiver<Order>, until: impl Future<Output = ()>) {
     let mut until = std::pin::pin!(until);
     loop {
         tokio::select! {
-            _ = &mut until => return,
-            order = orders.recv() => match order {
-                Some(order) => refuse(order),
-                None => drop((&mut until).await),
-            },
+            () = &mut until => return,
+            // The lobby holds a sender as long as the server runs.
+            Some(order) = orders.recv() => refuse(order),
         }
     }
 }
