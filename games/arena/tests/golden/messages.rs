@@ -122,6 +122,9 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
             ServerNotice::Missed { .. } => "server-notice-missed",
         },
         ServerMsg::Handshake(_) => "server-handshake",
+        ServerMsg::Redirect { join: Some(_), .. } => "server-redirect",
+        ServerMsg::Redirect { join: None, .. } => "server-redirect-resume",
+        ServerMsg::Nodes { .. } => "server-nodes",
     };
     let server = "broadside 0.1.0".to_owned();
     let welcome = ServerMsg::Welcome {
@@ -163,6 +166,9 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
             response: "HTTP/1.1 101 Switching Protocols".into(),
             answered: vec![("upgrade".into(), "websocket".into())],
         }),
+        ServerMsg::Redirect { url: "wss://b.example".to_owned(), join: Some(RoomChoice::Room(RoomId(300))) },
+        ServerMsg::Redirect { url: "wss://b.example".to_owned(), join: None },
+        ServerMsg::Nodes { urls: vec!["wss://b.example".to_owned(), "ws://c.example/d".to_owned()] },
     ];
     all.into_iter().map(|msg| (of(&msg), msg)).collect()
 }

@@ -191,6 +191,8 @@ fn limits_table() -> String {
             row("subscriptions", limits::SUBSCRIPTIONS_MAX as u64, "", "refused: too many"),
             row("muted players", limits::MUTED_MAX as u64, "", "refused: too many"),
             row("cells of a resuming client", limits::RESUMED_CELLS_MAX as u64, "", "close 4002"),
+            row("the address of a node", limits::NODE_URL_MAX as u64, "bytes", "the client closes"),
+            row("listed nodes", limits::NODES_TOLD_MAX as u64, "", "the client closes"),
             row("entries of the board", limits::BOARD_LINES_MAX as u64, "", "the others are not sent"),
         ],
     )
