@@ -259,9 +259,9 @@ impl<G: Game> Worker<G> {
         };
         if matches!(connection.state(), ConnectionState::Joining | ConnectionState::Playing) {
             slot.route.nodes.handle_open();
-        }
-        if connection.simulated_client().client().phase() == Phase::Playing {
-            slot.route.nodes.handle_seated();
+            if connection.simulated_client().client().phase() == Phase::Playing {
+                slot.route.nodes.handle_seated();
+            }
         }
         if connection.state() == ConnectionState::Playing && !slot.joined {
             slot.joined = true;
