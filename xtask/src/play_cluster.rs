@@ -82,7 +82,7 @@ impl Cluster<'_> {
     /// ends that early.
     fn start(&self, servers: &mut Vec<Service>) -> Result<()> {
         for (port, number) in self.ports.iter().zip(1..) {
-            let name = format!("server {number}");
+            let name = format!("server on port {port}");
             let mut server = Service::start(&name, &self.server(number, *port), Stdio::null(), Stdio::inherit())?;
             let is_up = play::wait_until_up(&mut server, self.args, *port);
             servers.push(server);
