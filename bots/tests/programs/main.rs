@@ -1,5 +1,6 @@
 //! The programs `bot` and `load`: what they print and their exit statuses.
 
+mod cluster;
 #[cfg(unix)]
 mod exits;
 #[cfg(unix)]
