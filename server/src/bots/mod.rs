@@ -25,10 +25,10 @@ use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::game::{Bot as _, BotFill, Game};
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::codec;
 use broadside_shared::protocol::message::ClientMsg;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
-use broadside_shared::protocol::codec;
 use broadside_shared::time::MonoTime;
 use slab::Slab;
 

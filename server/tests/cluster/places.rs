@@ -56,7 +56,10 @@ async fn quick_play_links_codes_and_sessions_lead_to_the_node_that_has_them() {
     assert_eq!(back.redirect().await, (url_of(2), None));
     let forged = Token { signature: [1; 16], ..ann_token };
     let mut forger = Puppet::hello(one.address(), Some(forged)).await;
-    assert!(matches!(forger.hear().await, broadside_shared::protocol::message::ServerMsg::Welcome { resumed: false, .. }));
+    assert!(matches!(
+        forger.hear().await,
+        broadside_shared::protocol::message::ServerMsg::Welcome { resumed: false, .. }
+    ));
     ann.join("Ann", RoomChoice::Room(RoomId(7))).await;
     assert_eq!(ann.closed().await, 4010, "no node has that room");
     one.end().await;

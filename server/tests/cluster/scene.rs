@@ -63,7 +63,8 @@ impl Cluster {
     pub(crate) fn start() -> Cluster {
         let (nats, postgres) = (Nats::start(), TestPostgres::start());
         let database = postgres.database("game");
-        let folder = std::env::temp_dir().join(format!("broadside-cluster-{}-{:x}", std::process::id(), fastrand::u32(..)));
+        let folder =
+            std::env::temp_dir().join(format!("broadside-cluster-{}-{:x}", std::process::id(), fastrand::u32(..)));
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         std::fs::write(folder.join("index.html"), "<!doctype html>").expect("the folder takes a file");
         std::fs::write(folder.join("key"), "0123456789abcdef0123456789abcdef\n").expect("the folder takes a file");
@@ -203,16 +204,32 @@ impl Puppet {
     /// The next control message but those that tell of other nodes.
     pub(crate) async fn hear(&mut self) -> ServerMsg {
         loop {
+            match self.hear_any().await {
+                ServerMsg::Nodes { .. } => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn hear_any(&mut self) -> ServerMsg {
+        loop {
             match within("a frame", self.socket.next()).await {
                 Some(Ok(Message::Binary(frame))) => {
-                    let Ok((FrameKind::Control, rest)) = FrameKind::split(&frame) else { continue };
-                    match decode_server(rest).expect("our own message") {
-                        ServerMsg::Nodes { .. } => {}
-                        other => return other,
+                    if let Ok((FrameKind::Control, rest)) = FrameKind::split(&frame) {
+                        return decode_server(rest).expect("our own message");
                     }
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 other => panic!("a frame was due, not {other:?}"),
+            }
+        }
+    }
+
+    /// The nodes that it is told of next.
+    pub(crate) async fn nodes(&mut self) -> Vec<String> {
+        loop {
+            if let ServerMsg::Nodes { urls } = self.hear_any().await {
+                return urls;
             }
         }
     }

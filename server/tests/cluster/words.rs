@@ -1,17 +1,40 @@
 //! Chat, direct messages, announcements and moderation cross nodes.
 
+use std::sync::atomic::Ordering;
+
+use broadside_server::peers::records::Control;
 use broadside_shared::ids::AccountId;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::{Outcome, Publication, Refusal, Request, ServerMsg};
 use broadside_shared::protocol::text::Text;
-use broadside_store::accounts::NewAccount;
+use broadside_store::accounts::SignIn;
+use broadside_store::moderation::{Restriction, RestrictionKind};
 
+use crate::nats::Link;
 use crate::scene::{Cluster, Node, Puppet, look_until};
 
 async fn named(node: &Node, name: &str) -> Puppet {
     let (mut puppet, _) = Puppet::welcomed(node.address()).await;
     assert_eq!(puppet.request(Request::SetName { name: name.to_owned() }).await, Outcome::Done);
     puppet
+}
+
+/// An account that no browser is signed in to.
+async fn guest(node: &Node, number: u8) -> AccountId {
+    let sign_in = SignIn { secret_hash: [number; 32], expires_us: i64::MAX };
+    node.app().store.create_guest(sign_in, 1).await.expect("the database answers").id
+}
+
+fn ban_of(account: AccountId) -> Restriction {
+    Restriction {
+        account,
+        name: String::new(),
+        kind: RestrictionKind::Ban,
+        until_us: None,
+        reason: String::new(),
+        imposed_by: "a test".to_owned(),
+        imposed_us: 1,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,19 +74,16 @@ async fn players_of_two_nodes_talk_and_moderators_reach_them() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ban_holds_on_every_node_also_on_one_that_was_away() {
     let cluster = Cluster::start();
-    let link = crate::nats::Link::before(cluster.nats.address());
+    let link = Link::before(cluster.nats.address());
     let one = cluster.node(1).await;
     let two = cluster.node_at(2, &format!("nats://{}", link.address())).await;
     one.sees(&[2], 1).await;
     two.sees(&[1], 1).await;
-    let [ann, eve] = [1, 2].map(|number| AccountId([number; 16]));
-    for (account, name) in [(ann, "Ann"), (eve, "Eve")] {
-        one.app().store.create(&guest(account, name)).await.expect("the database answers");
-    }
+    let (ann, eve) = (guest(&one, 1).await, guest(&one, 2).await);
     let ban = async |account| {
         let lobby = &one.app().lobby;
-        one.app().store.restrict(&banned(account)).await.expect("the database answers");
-        lobby.tell_nodes(broadside_server::peers::records::Control::Account { account });
+        one.app().store.restrict(&ban_of(account)).await.expect("the database answers");
+        lobby.tell_nodes(Control::Account { account });
         lobby.kick_account_everywhere(account, CloseCode::Banned, &*one.app().rooms);
     };
     let is_banned = |account| {
@@ -73,7 +93,8 @@ async fn a_ban_holds_on_every_node_also_on_one_that_was_away() {
     ban(ann).await;
     look_until("the ban of Ann", || is_banned(ann)).await;
     link.cut();
-    look_until("the cut", || !two.app().lobby.peers.as_ref().expect("a node").standing.is_connected.load(std::sync::atomic::Ordering::Relaxed)).await;
+    let standing = &two.app().lobby.peers.as_ref().expect("a node").standing;
+    look_until("the cut", || !standing.is_connected.load(Ordering::Relaxed)).await;
     ban(eve).await;
     assert!(!is_banned(eve), "nobody told it");
     link.heal();
