@@ -20,8 +20,11 @@ use serde::de::DeserializeOwned;
 
 use super::{Node, Stay};
 use crate::app::App;
+use crate::http::api::presence;
 use crate::moderation;
-use crate::peers::records::{Control, DirectRequest, NodeRecord, SaidRecord, SeatAnswer, SeatRequest};
+use crate::peers::records::{
+    Control, DirectRequest, NodeRecord, PresenceAnswer, PresenceRequest, SaidRecord, SeatAnswer, SeatRequest,
+};
 use crate::peers::{NodeId, node_of_room};
 use crate::store::now_us;
 
@@ -34,6 +37,7 @@ pub(super) struct Subscribed {
     chat: Subscriber,
     control: Subscriber,
     direct: Subscriber,
+    presence: Subscriber,
     seats: Subscriber,
 }
 
@@ -47,6 +51,7 @@ impl Subscribed {
             chat: subscribe("chat").await?,
             control: subscribe("control").await?,
             direct: subscribe("direct").await?,
+            presence: subscribe("presence").await?,
             seats: subscribe(&format!("seat.{}", node.peers.node)).await?,
         })
     }
@@ -114,6 +119,10 @@ pub(super) async fn listen(node: &Node, mut subscribed: Subscribed) -> Stay {
                 Some(message) => Some(deliver(node, message).await),
                 None => None,
             },
+            message = subscribed.presence.next() => match message {
+                Some(message) => Some(tell_presence(node, message).await),
+                None => None,
+            },
             message = subscribed.seats.next() => match message {
                 Some(message) => Some(reserve(node, message).await),
                 None => None,
@@ -157,6 +166,16 @@ async fn deliver(node: &Node, message: Message) {
 async fn reserve(node: &Node, message: Message) {
     let (Some(SeatRequest { room, address }), Some(reply)) = (read(&message.payload), message.reply) else { return };
     let answer = SeatAnswer { reservation: node.app.rooms.reserve(room, address) };
+    if let Ok(answer) = serde_json::to_vec(&answer) {
+        let _ = node.client.publish(reply, answer.into()).await;
+    }
+}
+
+/// Says which of these accounts are connected here.
+async fn tell_presence(node: &Node, message: Message) {
+    let (Some(PresenceRequest { accounts }), Some(reply)) = (read(&message.payload), message.reply) else { return };
+    let here = |account| presence::here(&node.app, account).map(|room| (account, room.map(|room| room.id())));
+    let answer = PresenceAnswer { online: accounts.into_iter().filter_map(here).collect() };
     if let Ok(answer) = serde_json::to_vec(&answer) {
         let _ = node.client.publish(reply, answer.into()).await;
     }

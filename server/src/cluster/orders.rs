@@ -8,15 +8,16 @@ use anyhow::Context;
 use async_nats::{Client, Request};
 use broadside_core::commands::{Destination, Placement};
 use broadside_core::lobby::DirectMessage;
-use broadside_shared::ids::RoomId;
+use broadside_shared::ids::{AccountId, RoomId};
 use broadside_shared::protocol::message::{Outcome, Publication, Refusal};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::RoomChoice;
+use futures_util::StreamExt;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 
 use super::{Node, Stay};
-use crate::peers::records::{DirectRequest, SaidRecord, SeatAnswer, SeatRequest};
+use crate::peers::records::{DirectRequest, PresenceAnswer, PresenceRequest, SaidRecord, SeatAnswer, SeatRequest};
 use crate::peers::{Order, node_of_room};
 
 /// How long one node is waited for.
@@ -40,6 +41,7 @@ fn refuse(order: Order) {
     match order {
         Order::Reserve { answer, .. } => answer(Placement::Here),
         Order::Direct { answer, .. } => answer(Outcome::Refused(Refusal::NoSuchPlayer)),
+        Order::Presence { answer, .. } => answer(PresenceAnswer::default()),
         // Whoever is not there does not hear it; what counts for ever is in the database.
         Order::Say(..) | Order::Control(_) => {}
     }
@@ -49,7 +51,7 @@ fn refuse(order: Order) {
 pub(super) async fn work_off(node: &Node, orders: &mut Receiver<Order>) -> Stay {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     while let Some(order) = orders.recv().await {
-        let asks = matches!(order, Order::Reserve { .. } | Order::Direct { .. });
+        let asks = !matches!(order, Order::Say(..) | Order::Control(_));
         let slot = if asks { Arc::clone(&slots).try_acquire_owned().ok() } else { None };
         if asks && slot.is_none() {
             node.peers.counts.orders_dropped.fetch_add(1, Ordering::Relaxed);
@@ -68,6 +70,13 @@ pub(super) async fn work_off(node: &Node, orders: &mut Receiver<Order>) -> Stay 
                 tokio::spawn(async move {
                     let _slot = slot;
                     answer(seat(&client, &prefix, rooms, SeatRequest { room: RoomId(0), address }).await);
+                });
+            }
+            Order::Presence { accounts, answer } => {
+                let nodes = node.peers.view().nodes(node.app.lobby.context.clock.now()).count();
+                tokio::spawn(async move {
+                    let _slot = slot;
+                    answer(presence(&client, format!("{prefix}.presence"), accounts, nodes).await.unwrap_or_default());
                 });
             }
             Order::Direct { to, direct, answer } => {
@@ -106,6 +115,29 @@ async fn ask(client: &Client, subject: String, request: &SeatRequest) -> Option<
     let request = Request::new().payload(payload.into()).timeout(Some(ANSWERED_WITHIN));
     let answer = client.send_request(subject, request).await.ok()?;
     serde_json::from_slice(&answer.payload).ok()
+}
+
+/// Asks all nodes, and waits until so many have answered, or long enough.
+async fn presence(
+    client: &Client,
+    subject: String,
+    accounts: Vec<AccountId>,
+    nodes: usize,
+) -> anyhow::Result<PresenceAnswer> {
+    let inbox = client.new_inbox();
+    let mut answers = client.subscribe(inbox.clone()).await?.take(nodes);
+    client.publish_with_reply(subject, inbox, serde_json::to_vec(&PresenceRequest { accounts })?.into()).await?;
+    let mut all = PresenceAnswer::default();
+    let gather = async {
+        while let Some(answer) = answers.next().await {
+            if let Ok(PresenceAnswer { online }) = serde_json::from_slice(&answer.payload) {
+                all.online.extend(online);
+            }
+        }
+    };
+    // What has come by then counts.
+    let _ = tokio::time::timeout(ANSWERED_WITHIN, gather).await;
+    Ok(all)
 }
 
 async fn send_direct(client: &Client, prefix: &str, to: &Name, direct: &DirectMessage) -> Outcome {

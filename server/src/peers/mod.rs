@@ -17,7 +17,7 @@ use broadside_core::admission::matching::Fill;
 use broadside_core::commands::{Destination, Placement, SenderId};
 use broadside_core::lobby::DirectMessage;
 use broadside_core::messages::EncodedMessage;
-use broadside_shared::ids::RoomId;
+use broadside_shared::ids::{AccountId, RoomId};
 use broadside_shared::protocol::limits::NODES_TOLD_MAX;
 use broadside_shared::protocol::message::{Leader, Outcome, Publication, ServerMsg};
 use broadside_shared::protocol::name::Name;
@@ -28,7 +28,7 @@ use sha2::Sha256;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use records::Control;
+use records::{Control, PresenceAnswer};
 use view::{Known, View};
 
 /// Bits of a room's number below those of its node, and of a session's number below those of its node.
@@ -90,6 +90,11 @@ pub enum Order {
         to: Name,
         direct: DirectMessage,
         answer: Answer<Outcome>,
+    },
+    /// Where the owners of these accounts are on other nodes.
+    Presence {
+        accounts: Vec<AccountId>,
+        answer: Answer<PresenceAnswer>,
     },
     Control(Control),
 }

@@ -84,6 +84,18 @@ pub struct DirectRequest {
     pub text: String,
 }
 
+/// A question where the owners of accounts are, to which every node answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceRequest {
+    pub accounts: Vec<AccountId>,
+}
+
+/// Those who are connected to the node that answers, each with the public room that they are in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceAnswer {
+    pub online: Vec<(AccountId, Option<RoomId>)>,
+}
+
 /// Something said in the lobby's chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaidRecord {

@@ -11,28 +11,16 @@ use broadside_shared::protocol::room::RoomChoice;
 use broadside_shared::time::MonoTime;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::nats::Link;
-use crate::scene::{Cluster, Puppet, look_until, start_node, url_of, within};
+use crate::scene::{Cluster, LOOK_AGAIN, Puppet, get, look_until, start_node, url_of, within};
 
 /// The node answers a ping.
 async fn is_alive(puppet: &mut Puppet) {
     puppet.say(&ClientMsg::Ping { client_time: MonoTime(1) }).await;
     while !matches!(puppet.hear().await, ServerMsg::Pong { .. }) {}
-}
-
-async fn get(address: SocketAddr, path: &str) -> Value {
-    let mut stream = TcpStream::connect(address).await.expect("it listens");
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("it reads");
-    let mut answer = String::new();
-    within("an answer", stream.read_to_string(&mut answer)).await.expect("it answers");
-    let (_, body) = answer.split_once("\r\n\r\n").expect("a head");
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -164,7 +152,7 @@ async fn shown(address: SocketAddr) -> (Vec<u64>, usize) {
 async fn shows(address: SocketAddr, nodes: &[u64], rooms: usize) {
     within(&format!("nodes {nodes:?} with {rooms} rooms"), async {
         while shown(address).await != (nodes.to_vec(), rooms) {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     })
     .await;

@@ -15,12 +15,15 @@ use broadside_shared::protocol::codec::{decode_server, encode_client};
 use broadside_shared::protocol::message::{ClientMsg, Outcome, Publication, Request, Resume, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
-use broadside_shared::protocol::token::Token;
+use broadside_shared::protocol::token::{AccountToken, Token};
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::time::Tick;
 use broadside_shared::toy::Toy;
 use broadside_store::testing::TestPostgres;
 use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::nats::Nats;
@@ -28,7 +31,7 @@ use crate::nats::Nats;
 /// Timeout of every wait: far more than a busy machine needs, since only a failure waits this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Interval of polling where there is no event to wait for.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Waits for `future`.
 ///
@@ -49,6 +52,17 @@ pub(crate) async fn look_until(what: &str, is_wanted: impl Fn() -> bool) {
         }
     })
     .await;
+}
+
+/// What a node answers to a GET, in JSON.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Value {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    within("an answer", stream.read_to_string(&mut answer)).await.expect("it answers");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a head");
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
 /// What the nodes of a test share.
@@ -162,11 +176,27 @@ pub(crate) struct Puppet {
 impl Puppet {
     /// Connects and says hello, with the token of an earlier session if there is one.
     pub(crate) async fn hello(address: SocketAddr, token: Option<Token>) -> Puppet {
+        Puppet::hello_as(address, token, None).await
+    }
+
+    async fn hello_as(address: SocketAddr, token: Option<Token>, account: Option<AccountToken>) -> Puppet {
         let target = Target::parse(&format!("ws://{address}/ws")).expect("a fine address");
         let mut puppet = Puppet { socket: connect(&target).await.expect("the node lets us in"), requests: 0 };
         let resume = token.map(|token| Resume { token, have: Tick(0), cells: Vec::new() });
-        puppet.say(&ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume, account: None }).await;
+        puppet.say(&ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume, account }).await;
         puppet
+    }
+
+    /// Connects with an account and takes a seat. Gives the room.
+    pub(crate) async fn seated_as(address: SocketAddr, name: &str, account: AccountToken) -> (Puppet, RoomId) {
+        let mut puppet = Puppet::hello_as(address, None, Some(account)).await;
+        match puppet.hear().await {
+            ServerMsg::Welcome { account: Some(_), .. } => {}
+            other => panic!("a welcome with the account was due, not {other:?}"),
+        }
+        puppet.join(name, RoomChoice::Quick).await;
+        let room = puppet.seat().await;
+        (puppet, room)
     }
 
     /// Connects, and is welcomed in a new session.

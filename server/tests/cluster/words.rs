@@ -11,7 +11,7 @@ use broadside_store::accounts::SignIn;
 use broadside_store::moderation::{Restriction, RestrictionKind};
 
 use crate::nats::Link;
-use crate::scene::{Cluster, Node, Puppet, look_until};
+use crate::scene::{Cluster, LOOK_AGAIN, Node, Puppet, get, look_until, within};
 
 async fn named(node: &Node, name: &str) -> Puppet {
     let (mut puppet, _) = Puppet::welcomed(node.address()).await;
@@ -67,6 +67,33 @@ async fn players_of_two_nodes_talk_and_moderators_reach_them() {
     assert_eq!(ann.request(say("can you hear me?")).await, Outcome::Done);
     one.app().lobby.announce(Text::new("the sea is calm").expect("a fine text"));
     assert!(matches!(bob.publication().await, Publication::Announcement(_)), "nothing of whom Bob mutes comes first");
+    one.end().await;
+    two.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_plays_on_another_node_is_shown_there() {
+    let cluster = Cluster::start();
+    let (one, two) = (cluster.node(1).await, cluster.node(2).await);
+    one.sees(&[2], 1).await;
+    two.sees(&[1], 1).await;
+    let account = guest(&one, 1).await;
+    one.app().store.keep_name(account, "Ann", &["ann".to_owned()]).await.expect("the name is free");
+    // Signed by one node, believed by the other.
+    let lobby = &one.app().lobby;
+    let token = lobby.account_tokens.sign(account, lobby.context.clock.unix_s());
+    assert_eq!(get(one.address(), "/api/players/Ann").await["online"], false);
+    let (_ann, room) = Puppet::seated_as(two.address(), "Ann", token).await;
+    within("the other node to show her", async {
+        loop {
+            let shown = get(one.address(), "/api/players/Ann").await;
+            if shown["room"]["id"] == room.0 {
+                return;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    })
+    .await;
     one.end().await;
     two.end().await;
 }

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use super::accounts::browser::SignedIn;
 use super::players::{looks_of, nobody};
-use super::presence::PresenceView;
+use super::presence::{Elsewhere, PresenceView};
 use super::tagged::{Audience, json, tagged};
 use super::{store_failed, uncached};
 use crate::app::App;
@@ -124,8 +124,10 @@ pub(crate) async fn friends(State(app): State<Arc<App>>, headers: HeaderMap, sig
     };
     match found.await {
         Ok((friends, link)) => {
+            let are = friends.iter().filter(|friend| matches!(friend.friendship, Friendship::Since(_)));
+            let elsewhere = Elsewhere::ask(&app, are.map(|friend| friend.account.id).collect()).await;
             let view = FriendsView {
-                friends: friends.into_iter().map(|friend| FriendView::of(&app, friend)).collect(),
+                friends: friends.into_iter().map(|friend| FriendView::of(&app, friend, &elsewhere)).collect(),
                 link: link.map(|link| FriendLinkView::of(&app, &link)),
             };
             tagged(&headers, &json(&view), Audience::Account)
@@ -305,9 +307,9 @@ fn word(friendship: Friendship) -> &'static str {
 }
 
 impl FriendView {
-    fn of(app: &App, Friend { account, friendship }: Friend) -> FriendView {
+    fn of(app: &App, Friend { account, friendship }: Friend, elsewhere: &Elsewhere) -> FriendView {
         let (presence, since_s) = match friendship {
-            Friendship::Since(since_us) => (PresenceView::of(app, account.id), Some(since_us / 1_000_000)),
+            Friendship::Since(since_us) => (PresenceView::of(app, account.id, elsewhere), Some(since_us / 1_000_000)),
             Friendship::Requested | Friendship::Asked => (PresenceView::HIDDEN, None),
         };
         FriendView { name: account.name, friendship: word(friendship), since_s, presence }

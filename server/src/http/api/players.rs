@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::super::recent::Recent;
 use super::super::store::StoredFile;
-use super::presence::PresenceView;
+use super::presence::{Elsewhere, PresenceView};
 use super::store_failed;
 use super::tagged::{Audience, json, tagged};
 use crate::app::App;
@@ -172,10 +172,11 @@ async fn view(app: &App, account: Account) -> Result<PlayerView, StoreError> {
             ranks.extend(rank.map(|rank| RankView { mode: mode.clone(), period: name, rank }));
         }
     }
+    let elsewhere = Elsewhere::ask(app, vec![account.id]).await;
     let first_us = now - (DAYS - 1) * DAY_US;
     let kept = store.days(account.id, first_us).await?;
     Ok(PlayerView {
-        presence: PresenceView::of(app, account.id),
+        presence: PresenceView::of(app, account.id, &elsewhere),
         ratings: store.ratings(account.id).await?.into_iter().map(RatingView::of).collect(),
         name: account.name,
         keeps_name: account.keeps_name,
