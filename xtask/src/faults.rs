@@ -5,27 +5,30 @@
 //! reason.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use nix::sys::signal::{Signal, killpg};
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
 
-use crate::http;
-use crate::process::{self, Service, run};
+use crate::felt::{self, Bots, Felt};
+use crate::process::{self, free_port, run, wait};
+use crate::server::Server;
 use crate::table::Table;
 use crate::toolchain::find_program;
 use crate::workspace::{cargo, program};
+use crate::{faults_cluster, http};
 
 /// Time for which bots play before a fault, and after it.
-const BEFORE: Duration = Duration::from_secs(4);
+pub(crate) const BEFORE: Duration = Duration::from_secs(4);
 const AFTER: Duration = Duration::from_secs(8);
 /// How long the server may take to seat everyone.
-const SEATED_WITHIN: Duration = Duration::from_secs(30);
+pub(crate) const SEATED_WITHIN: Duration = Duration::from_secs(30);
+/// Bots, if nobody says how many.
+const PLAYERS: u32 = 30;
 /// Where Debian's libfaketime is.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 /// File descriptors of a server that runs out of them: enough for the bots.
@@ -34,21 +37,42 @@ const FILES: usize = 256;
 /// Arguments of `cargo xtask faults`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Bots that play meanwhile.
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    players: u32,
+    /// Bots that play meanwhile [default: 30, with --cluster 60].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=900))]
+    players: Option<u32>,
     /// Faults whose names contain this word.
     #[arg(long, value_name = "WORD")]
     only: Option<String>,
+    /// Break what a cluster of three servers is made of.
+    #[arg(long)]
+    cluster: bool,
+    /// Cut a link for 60 s in place of 20 s.
+    #[arg(long, requires = "cluster")]
+    pub(crate) long: bool,
 }
+
+impl Args {
+    /// Bots that play, if nobody says how many these.
+    pub(crate) fn players(&self, default: u32) -> u32 {
+        self.players.unwrap_or(default)
+    }
+
+    /// Whether the fault with this name is asked for.
+    pub(crate) fn asks_for(&self, fault: &str) -> bool {
+        self.only.as_deref().is_none_or(|word| fault.contains(word))
+    }
+}
+
+/// What starts a server in another way than bare: words before its program and flags, or why the fault is left out.
+pub(crate) type Wrapped = fn() -> Result<Vec<String>>;
 
 /// What breaks.
 struct Fault {
     name: &'static str,
     /// Flags of the server beyond those of every run.
     flags: &'static [&'static str],
-    /// Words before the server's program and flags, with `DATA` for the data folder, or why the fault is left out.
-    wrapped: fn() -> Result<Vec<String>>,
+    /// With `DATA` for the data folder.
+    wrapped: Wrapped,
     strike: fn(&mut Scene) -> Result<()>,
 }
 
@@ -83,28 +107,38 @@ const FAULTS: [Fault; 15] = [
 /// Runs the faults, and prints the table.
 pub(crate) fn faults(args: &Args) -> Result<()> {
     process::catch_stop_signals()?;
-    run(&mut cargo("build --release --package broadside-server --package broadside-bots --bins"))?;
-    let mut table = Table::new(&[
-        "fault",
-        "gap p99 ms",
-        "longest gap ms",
-        "connections lost",
-        "longest stall ms",
-        "in a seat at the end",
-    ]);
+    if args.cluster {
+        return faults_cluster::faults(args);
+    }
+    build()?;
+    let players = args.players(PLAYERS);
+    let mut table = Table::new(&felt::COLUMNS);
     let mut left_out = Vec::new();
     let mut failed = Vec::new();
-    for fault in FAULTS.iter().filter(|fault| args.only.as_deref().is_none_or(|word| fault.name.contains(word))) {
+    for fault in FAULTS.iter().filter(|fault| args.asks_for(fault.name)) {
         match (fault.wrapped)() {
             Err(why) => left_out.push(format!("{}: {why:#}", fault.name)),
-            Ok(wrapped) => match Scene::play(fault, &wrapped, args.players) {
-                Ok(felt) => table.row(felt.row(fault.name, args.players)),
+            Ok(wrapped) => match Scene::play(fault, &wrapped, players) {
+                Ok((felt, back)) => table.row(felt.row(fault.name, back, players)),
                 Err(error) if error.is::<process::Stopped>() => return Err(error),
                 Err(error) => failed.push(format!("{}: {error:#}", fault.name)),
             },
         }
         ensure!(process::stop_signals() == 0, process::Stopped);
     }
+    report(&table, &left_out, &failed)
+}
+
+/// Builds the programs that take part.
+pub(crate) fn build() -> Result<()> {
+    run(&mut cargo("build --release --package broadside-server --package broadside-bots --bins"))
+}
+
+/// Prints the table, and what was left out.
+///
+/// # Errors
+/// What failed.
+pub(crate) fn report(table: &Table, left_out: &[String], failed: &[String]) -> Result<()> {
     println!("{table}");
     left_out.iter().for_each(|why| println!("left out: {why}"));
     ensure!(failed.is_empty(), "{}", failed.join("; "));
@@ -115,7 +149,7 @@ pub(crate) fn faults(args: &Args) -> Result<()> {
 struct Scene {
     folder: PathBuf,
     command: Command,
-    server: Service,
+    server: Server,
     address: SocketAddr,
     secure: bool,
     /// The other end of the server's log.
@@ -125,7 +159,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn play(fault: &Fault, wrapped: &[String], players: u32) -> Result<Felt> {
+    fn play(fault: &Fault, wrapped: &[String], players: u32) -> Result<(Felt, u32)> {
         let folder = std::env::temp_dir().join(format!("broadside-faults-{}", std::process::id()));
         fs::create_dir_all(folder.join("data")).with_context(|| format!("cannot make {}", folder.display()))?;
         let played = Scene::start(&folder, fault, wrapped).and_then(|mut scene| scene.run(fault, players));
@@ -162,30 +196,26 @@ impl Scene {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).env("RUST_LOG", "info").env("FAKETIME_TIMESTAMP_FILE", folder.join("clock"));
         fs::write(folder.join("clock"), "+0")?;
-        let mut server = Service::start("server", &command, Stdio::piped(), Stdio::piped())?;
-        let log = server.take_stderr();
-        let address = server.listening()?;
+        let mut server = Server::start("server", &command, Stdio::piped())?;
+        let log = server.service.take_stderr();
+        let address = server.service.listening()?;
         Ok(Scene { folder: folder.to_path_buf(), command, server, address, secure, log, held: Vec::new() })
     }
 
-    fn run(&mut self, fault: &Fault, players: u32) -> Result<Felt> {
-        let mut bots = Command::new(program("release", "bot"));
+    fn run(&mut self, fault: &Fault, players: u32) -> Result<(Felt, u32)> {
         let scheme = if self.secure { "wss" } else { "ws" };
-        bots.arg(format!("{scheme}://{}/ws", self.address)).args(["--count", &players.to_string(), "--mode", "arena"]);
-        bots.args(self.secure.then_some("--insecure"));
-        let mut bots = Service::start("bots", &bots, Stdio::piped(), Stdio::inherit())?;
-        let said = bots.take_stdout().context("its output was piped")?;
-        let said =
-            std::thread::spawn(move || BufReader::new(said).lines().map_while(Result::ok).last().unwrap_or_default());
+        let url = format!("{scheme}://{}/ws", self.address);
+        let flags: &[&str] = if self.secure { &["--insecure"] } else { &[] };
+        let bots = Bots::start(players, &[&[url.as_str()], flags].concat())?;
         self.until_seated(players)?;
         wait(BEFORE)?;
         (fault.strike)(self)?;
         wait(AFTER)?;
         let back = self.players();
-        bots.end()?;
-        let last = said.join().ok().context("the bots said nothing")?;
+        let (felt, ended) = Bots::end_all(vec![bots]);
+        ended?;
         self.end()?;
-        Felt::read(&last, back?)
+        Ok((felt?, back?))
     }
 
     /// Waits until this many play.
@@ -211,21 +241,17 @@ impl Scene {
         Ok(http::metric(&String::from_utf8_lossy(&body), "broadside_players")? as u32)
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
-        Ok(nix::sys::signal::kill(self.server.process(), signal)?)
-    }
-
     /// Starts the server again, on the same port and data.
     fn start_again(&mut self) -> Result<()> {
-        self.server = Service::start("server", &self.command, Stdio::piped(), Stdio::piped())?;
-        self.log = self.server.take_stderr();
-        self.server.listening().map(drop)
+        self.server = Server::start("server", &self.command, Stdio::piped())?;
+        self.log = self.server.service.take_stderr();
+        self.server.service.listening().map(drop)
     }
 
     /// The folder of data as the server sees it.
     fn data_of_the_server(&self) -> PathBuf {
         let data = self.folder.join("data");
-        let inside = format!("/proc/{}/root{}", self.server.process(), data.display());
+        let inside = format!("/proc/{}/root{}", self.server.service.process(), data.display());
         PathBuf::from(inside)
     }
 
@@ -234,7 +260,7 @@ impl Scene {
         drop(self.log.take());
         // Each of these is a line of the log, for nobody.
         for _ in 0..20 {
-            self.signal(Signal::SIGUSR1)?;
+            self.server.signal(Signal::SIGUSR1)?;
             drop(http::get(self.address, "/nothing")?);
         }
         Ok(())
@@ -245,41 +271,8 @@ impl Scene {
         // Read to the end, so that no line waits for us.
         let log = self.log.take();
         std::thread::spawn(move || log.map(|mut log| log.read_to_end(&mut Vec::new())));
-        let group = self.server.process();
-        let handed_over = self.server.ended()?.is_some();
-        killpg(group, Signal::SIGTERM)?;
-        let until = Instant::now() + SEATED_WITHIN;
-        let status = loop {
-            match self.server.ended()? {
-                Some(status) if !handed_over || killpg(group, None).is_err() => break status,
-                Some(_) | None => {}
-            }
-            ensure!(Instant::now() < until, "the server does not end");
-            sleep(process::GLANCE);
-        };
-        ensure!(status.success(), "the server ended with {status}");
-        Ok(())
+        self.server.end()
     }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        // A successor is no child of ours. There is nobody left after a fault that went well.
-        let _ = killpg(self.server.process(), Signal::SIGKILL);
-    }
-}
-
-fn wait(time: Duration) -> Result<()> {
-    let until = Instant::now() + time;
-    while Instant::now() < until {
-        ensure!(process::stop_signals() == 0, process::Stopped);
-        sleep(process::GLANCE);
-    }
-    Ok(())
-}
-
-fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 fn make_certificate(folder: &Path) -> Result<()> {
@@ -305,7 +298,7 @@ fn make_certificate(folder: &Path) -> Result<()> {
 
 // How the server is started.
 
-fn bare() -> Result<Vec<String>> {
+pub(crate) fn bare() -> Result<Vec<String>> {
     Ok(Vec::new())
 }
 
@@ -333,7 +326,7 @@ fn one_core() -> Result<Vec<String>> {
 }
 
 /// The wall clock is read from a file: the machine's own is left alone.
-fn fake_time() -> Result<Vec<String>> {
+pub(crate) fn fake_time() -> Result<Vec<String>> {
     ensure!(
         Path::new(FAKETIME).exists(),
         "it needs libfaketime: `apt-get install --no-install-recommends libfaketime`"
@@ -347,10 +340,7 @@ fn fake_time() -> Result<Vec<String>> {
 // What strikes.
 
 fn kill(scene: &mut Scene) -> Result<()> {
-    scene.signal(Signal::SIGKILL)?;
-    while scene.server.ended()?.is_none() {
-        sleep(process::GLANCE);
-    }
+    scene.server.kill()?;
     wait(Duration::from_millis(300))?;
     scene.start_again()
 }
@@ -363,9 +353,8 @@ fn kill_thrice(scene: &mut Scene) -> Result<()> {
     Ok(())
 }
 
-/// The signal goes to the group, in which only the last server is left.
 fn hand_over(scene: &mut Scene) -> Result<()> {
-    Ok(killpg(scene.server.process(), Signal::SIGUSR2)?)
+    scene.server.signal(Signal::SIGUSR2)
 }
 
 fn hand_over_often(scene: &mut Scene) -> Result<()> {
@@ -378,9 +367,9 @@ fn hand_over_often(scene: &mut Scene) -> Result<()> {
 }
 
 fn stop(scene: &mut Scene) -> Result<()> {
-    scene.signal(Signal::SIGSTOP)?;
+    scene.server.signal(Signal::SIGSTOP)?;
     let waited = wait(Duration::from_secs(5));
-    scene.signal(Signal::SIGCONT)?;
+    scene.server.signal(Signal::SIGCONT)?;
     waited
 }
 
@@ -436,68 +425,8 @@ fn same_data(scene: &mut Scene) -> Result<()> {
 
 fn spoil_the_certificate(scene: &mut Scene) -> Result<()> {
     fs::write(scene.folder.join("cert.pem"), "garbage")?;
-    scene.signal(Signal::SIGHUP)?;
+    scene.server.signal(Signal::SIGHUP)?;
     wait(Duration::from_secs(2))?;
     // New connections get the old one.
     scene.players().map(drop)
-}
-
-/// What bots felt.
-struct Felt {
-    gap_p99_ms: f64,
-    longest_ms: f64,
-    lost: u64,
-    stall_ms: f64,
-    back: u32,
-}
-
-impl Felt {
-    /// From the last line of the bots.
-    fn read(line: &str, back: u32) -> Result<Felt> {
-        if !line.starts_with("played ") {
-            bail!("the bots said {line:?}");
-        }
-        let after = |words: &str| {
-            let (_, rest) = line.split_once(words)?;
-            rest.split(' ').next()?.parse::<f64>().ok()
-        };
-        let lost = line.split(", ").find_map(|part| part.strip_suffix(" connections lost and resumed")?.parse().ok());
-        Ok(Felt {
-            gap_p99_ms: after(" ms p99 ").context("no p99 in the bots' last line")?,
-            longest_ms: after(" ms max ").context("no longest gap in the bots' last line")?,
-            lost: lost.unwrap_or(0),
-            stall_ms: after("longest stall ").unwrap_or(0.0),
-            back,
-        })
-    }
-
-    fn row(&self, name: &str, players: u32) -> [String; 6] {
-        let Felt { gap_p99_ms, longest_ms, lost, stall_ms, back } = self;
-        let stall = if *lost == 0 { "-".to_owned() } else { format!("{stall_ms:.0}") };
-        [
-            name.to_owned(),
-            format!("{gap_p99_ms:.0}"),
-            format!("{longest_ms:.0}"),
-            lost.to_string(),
-            stall,
-            format!("{back} of {players}"),
-        ]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bots_last_line_is_read() {
-        let line = "played 20 s with 30 bots: 18000 snapshots, gap p50 33.3 ms p99 41.2 ms max 812.0 ms, rtt 0.9 ms, best score 4, \
-                    30 connections lost and resumed, longest stall 790 ms";
-        let felt = Felt::read(line, 30).expect("it is such a line");
-        assert_eq!(felt.row("a", 30).join("|"), "a|41|812|30|790|30 of 30");
-        let calm =
-            Felt::read("played 20 s with 3 bots: 9 snapshots, gap p50 1.0 ms p99 2.0 ms max 3.0 ms, rtt 0.9 ms", 3);
-        assert_eq!(calm.expect("it is such a line").row("b", 3).join("|"), "b|2|3|0|-|3 of 3");
-        assert!(Felt::read("error: no seat", 0).is_err());
-    }
 }

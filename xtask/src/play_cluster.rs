@@ -3,23 +3,20 @@
 //! What they keep is in target/play-cluster, and there the next time; remove that folder to begin with nothing.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::games::Game;
+use crate::nats::Nats;
 use crate::play::{self, Args};
-use crate::process::{self, GLANCE, Service, Stopped};
+use crate::process::{self, GLANCE, Service, free_port};
 use crate::workspace::{short, target_dir};
 use crate::{postgres, toolchain};
-
-/// How long NATS may take to greet whoever connects; it is on this machine.
-const GREETING_MAX: Duration = Duration::from_secs(1);
 
 /// What the servers have in common.
 struct Cluster<'a> {
@@ -47,9 +44,10 @@ pub(crate) fn play(args: &Args, nodes: u16, game: &Game) -> Result<()> {
     let folder = target_dir().join("play-cluster");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", short(&folder)))?;
     let key = key(&folder)?;
-    let (mut nats, nats_url) = start_nats(&nats, &folder)?;
+    let engine = Nats::alone(&nats, &folder)?;
+    let mut nats = engine.start()?;
     let (mut postgres, database) = postgres::start(&postgres, &folder, free_port()?)?;
-    let cluster = Cluster { args, game, ports, folder, nats_url, key, database };
+    let cluster = Cluster { args, game, ports, folder, nats_url: engine.url(), key, database };
     let mut servers = Vec::new();
     let played = cluster.start(&mut servers).and_then(|()| {
         let mut all: Vec<&mut Service> = servers.iter_mut().chain([&mut postgres, &mut nats]).collect();
@@ -122,7 +120,7 @@ fn ports(first: u16, nodes: u16) -> Result<Vec<u16>> {
 }
 
 /// The file with the key that the servers share. It is made once: what they signed with it stays valid the next time.
-fn key(folder: &Path) -> Result<PathBuf> {
+pub(crate) fn key(folder: &Path) -> Result<PathBuf> {
     let file = folder.join("cluster-key");
     if !file.exists() {
         let mut bytes = [0; 32];
@@ -134,30 +132,6 @@ fn key(folder: &Path) -> Result<PathBuf> {
             .with_context(|| format!("cannot write {}", short(&file)))?;
     }
     Ok(file)
-}
-
-/// Starts a NATS server with its data and its log in `folder`. Gives it with its URL.
-fn start_nats(program: &Path, folder: &Path) -> Result<(Service, String)> {
-    let (port, log) = (free_port()?, folder.join("nats.log"));
-    let mut command = Command::new(program);
-    command.args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"]).arg(folder.join("nats"));
-    let mut nats = Service::start("NATS server", &command, Stdio::null(), File::create(&log)?.into())?;
-    let is_up =
-        nats.wait_until(|| greets(port)).with_context(|| format!("NATS does not start: see {}", short(&log)))?;
-    ensure!(is_up, Stopped);
-    Ok((nats, format!("nats://127.0.0.1:{port}")))
-}
-
-/// Whether a NATS server listens on `port`: it speaks first, in a line that begins with INFO.
-fn greets(port: u16) -> bool {
-    let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
-    let mut line = String::new();
-    let read = stream.set_read_timeout(Some(GREETING_MAX)).and_then(|()| BufReader::new(stream).read_line(&mut line));
-    read.is_ok() && line.starts_with("INFO ")
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 #[cfg(test)]

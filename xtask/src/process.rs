@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
@@ -18,6 +18,10 @@ const GRACE: Duration = Duration::from_secs(8);
 const START_MAX: Duration = Duration::from_secs(20);
 /// How often we look at a running program and at the stop signal.
 pub(crate) const GLANCE: Duration = Duration::from_millis(30);
+
+/// The first of the ports for programs that start again, and how many there are.
+const PORT_MIN: u32 = 20_000;
+const PORTS: u32 = 12_000;
 
 static STOP_SIGNALS: AtomicU32 = AtomicU32::new(0);
 
@@ -85,6 +89,36 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         Some(0) => Ok(()),
         code => Err(Failed { command: shown, status: status.to_string(), code }.into()),
     }
+}
+
+/// Waits so long.
+///
+/// # Errors
+/// [`Stopped`].
+pub(crate) fn wait(time: Duration) -> Result<()> {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        ensure!(stop_signals() == 0, Stopped);
+        std::thread::sleep(GLANCE);
+    }
+    Ok(())
+}
+
+/// A free port of 127.0.0.1, another one each time, that the system gives to nobody: it gives those from 32768 on to whoever connects.
+/// While a program is dead, others try to reach its port, and one that was given the same port would be connected with itself and hold it.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn free_port() -> Result<u16> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Programs that run at the same time begin far from each other.
+    let begin = std::process::id().wrapping_mul(97);
+    let mut ports = (0..PORTS).map(|_| {
+        let next = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        u16::try_from(PORT_MIN + next).expect("below 65536")
+    });
+    let free = ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    free.with_context(|| format!("no port of {PORT_MIN} to {} is free", PORT_MIN + PORTS - 1))
 }
 
 fn shown(command: &Command) -> String {
