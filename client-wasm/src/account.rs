@@ -23,11 +23,20 @@ pub(crate) struct Account {
     pub(crate) name: Option<String>,
 }
 
-/// The account while it is asked for: `None` until there is an answer, which is `None` without an account.
+/// What is known of the browser's account.
+#[derive(Debug, Clone)]
+pub(crate) enum AccountAnswer {
+    Has(Account),
+    HasNone,
+    /// The page's own server cannot be reached, or not in time. The game may be at another node, for which an earlier token is good too.
+    Unknown,
+}
+
+/// The account while it is asked for: `None` until there is an answer.
 pub(crate) struct AskedAccount {
     /// When the answer was first needed.
     needed_at: Cell<Option<MonoTime>>,
-    answer: Rc<RefCell<Option<Option<Account>>>>,
+    answer: Rc<RefCell<Option<AccountAnswer>>>,
 }
 
 impl AskedAccount {
@@ -36,19 +45,23 @@ impl AskedAccount {
         let answer = Rc::new(RefCell::new(None));
         let slot = Rc::clone(&answer);
         fetch::ask("api/account/token", Some("{}"), move |answer| {
-            *slot.borrow_mut() = Some(answer.ok().and_then(|answer| read(&answer)));
+            *slot.borrow_mut() = Some(match answer {
+                Ok(answer) => read(&answer).map_or(AccountAnswer::HasNone, AccountAnswer::Has),
+                Err(why) if why == fetch::UNREACHABLE => AccountAnswer::Unknown,
+                Err(_) => AccountAnswer::HasNone,
+            });
             wake();
         });
         AskedAccount { needed_at: Cell::new(None), answer }
     }
 
-    /// The answer, or that there is none in time; `None` while it may still come.
-    pub(crate) fn answer(&self) -> Option<Option<Account>> {
+    /// The answer; `None` while it may still come.
+    pub(crate) fn answer(&self) -> Option<AccountAnswer> {
         let now = browser::now();
         let needed_at = self.needed_at.get().unwrap_or(now);
         self.needed_at.set(Some(needed_at));
         let late = now.us_since(needed_at) > PATIENCE_US;
-        self.answer.borrow().clone().or(late.then_some(None))
+        self.answer.borrow().clone().or(late.then_some(AccountAnswer::Unknown))
     }
 }
 

@@ -11,7 +11,7 @@ use broadside_shared::protocol::limits::{GREETING_US, SILENCE_US};
 use broadside_shared::protocol::{FrameKind, header_bytes};
 use broadside_shared::time::MonoTime;
 
-use crate::account::{Account, AskedAccount};
+use crate::account::{Account, AccountAnswer, AskedAccount};
 use crate::browser::{self, Ticker};
 use crate::flow::actions::ConnectionReport;
 use crate::flow::state::ConnectionEnd;
@@ -184,10 +184,16 @@ impl<G: Game> ServerConnection<G> {
 
     /// Says hello, once it is known with which account.
     fn say_hello(&mut self) {
-        if let Some(account) = self.asked.as_ref().and_then(AskedAccount::answer) {
+        if let Some(answer) = self.asked.as_ref().and_then(AskedAccount::answer) {
             self.asked = None;
-            self.client.set_account(account.as_ref().map(|account| account.token));
-            self.account = account;
+            match answer {
+                AccountAnswer::Has(account) => {
+                    self.client.set_account(Some(account.token));
+                    self.account = Some(account);
+                }
+                AccountAnswer::HasNone => self.client.set_account(None),
+                AccountAnswer::Unknown => {}
+            }
             self.received_at = browser::now();
             self.client.handle_open_at(self.received_at, self.arrival);
         }
