@@ -95,8 +95,21 @@ function showPlayers() {
   by("#no-players").textContent = wanted ? "No connected player's name contains this." : "Nobody is connected.";
 }
 
+/// Nodes that are there and let players in are said to be here; the others, what is wrong with them.
+function nodeRow({ node, url, region, version, rooms, players, draining, there, silent_ms }) {
+  const state = !there ? `silent for ${count(Math.round(silent_ms / 1000))} s` : draining ? "lets nobody in" : "here";
+  const cell = (text) => make("td", { className: "right" }, text);
+  return make(
+    "tr", {}, make("th", { scope: "row" }, `${node}`, make("small", { className: "quiet" }, ` ${url}`)), make("td", {}, region), make("td", {}, version),
+    cell(count(rooms)), cell(count(players)), make("td", {}, state),
+  );
+}
+
 async function renew() {
-  now = await ask("api/admin");
+  const [server, nodes] = await Promise.all([ask("api/admin"), ask("api/nodes")]);
+  now = server;
+  by("#cluster").hidden = nodes.length === 0;
+  replace(by("#nodes tbody"), nodes.map(nodeRow));
   by("#lead").textContent = `${some(now.player_count, "player")} in ${some(now.rooms.length, "room")}. You are ${{ admin: "an admin", moderator: "a moderator" }[now.role]}.`;
   by("#roles").hidden = now.role !== "admin";
   replace(by("#rooms tbody"), now.rooms.map(roomRow));

@@ -214,7 +214,7 @@ impl Peers {
         let here = here.as_ref().map_or((true, true), rank);
         let view = self.view();
         let region = region.unwrap_or(&self.region);
-        let better = view.public_rooms(mode, region, now).filter(|(_, fill, _)| rank(fill) < here);
+        let better = view.public_rooms(mode, region, now).filter(|(_, fill, _)| fill.has_room() && rank(fill) < here);
         let mut better: Vec<_> = better.collect();
         better.sort_by_key(|(room, fill, _)| {
             (rank(fill), fill.waiting, fill.capacity - fill.taken.min(fill.capacity), *room)

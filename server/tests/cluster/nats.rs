@@ -117,14 +117,16 @@ fn answers(port: u16) -> bool {
 
 /// A free port that the system gives to nobody: it gives those from 32768 on to whoever connects. While a server is dead, clients try to
 /// reach its port, and one that was given the same port would be connected with itself and hold it.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     (0..1000).map(|_| fastrand::u16(20_000..32_000)).find(is_free).expect("a free port")
 }
 
 /// `NATS_SERVER`, else what `cargo xtask test` fetched, else the one in PATH.
 fn program() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo makes this folder in its own");
+    // Examples are not told where cargo builds.
+    let target = option_env!("CARGO_TARGET_TMPDIR").and_then(|folder| Path::new(folder).parent());
+    let target = target.unwrap_or(Path::new("target"));
     let fetched = target.join("tools/nats");
     let in_path: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
     let places = match std::env::var_os("NATS_SERVER") {

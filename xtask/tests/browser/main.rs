@@ -5,14 +5,21 @@
 //! test waits for a time: each waits for a condition, with a deadline that only a failure meets.
 
 mod admin;
+mod cluster;
 mod developers;
 mod driver;
 mod gate;
 mod hands;
 mod honest;
+#[path = "../../../server/tests/cluster/nats.rs"]
+#[expect(dead_code, reason = "the tests of the server use all of it")]
+mod nats;
 mod page;
 mod path;
 mod people;
+#[path = "../../../store/src/testing.rs"]
+#[expect(dead_code, reason = "the tests of the store use all of it")]
+mod postgres;
 mod puck;
 mod replay;
 mod restarts;
