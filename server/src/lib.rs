@@ -8,6 +8,7 @@
 //! | `header_fields`, `security_headers`, `problem`, `requester` | parts of HTTP that `http` and `net` share |
 //! | [`first_seen`], [`secret`], [`operator`], [`files`] | small parts that need nothing else |
 //! | [`log`] | the log, which never blocks its callers |
+//! | [`peers`] | what a node of a cluster knows of the others |
 //! | [`metrics`] | counters, gauges and histograms |
 //! | [`signals`], [`vital`] | signals of the operating system, and supervision of vital threads and tasks |
 //! | [`inbox`] | queues of values from other threads, and the wake-up of their reader |
@@ -17,19 +18,18 @@
 //! | [`checkpoints`] | the state of rooms and sessions on disk |
 //! | [`recordings`] | recordings of rooms, as files, and their replay |
 //! | [`rooms`] | the threads that step the rooms |
-//! | [`peers`] | what a node of a cluster knows of the others |
 //! | [`lobby`] | directory of rooms, sessions, names, leaderboard |
 //! | [`accounts`](mod@accounts) | who a browser is signed in as, without HTTP |
 //! | [`recovery`] | going on from another server |
 //! | [`app`] | the state that threads and tasks share |
 //! | [`bots`] | the server's own bots |
 //! | [`http`] | assets, API, health, metrics |
-//! | `cluster` | a node of a cluster: NATS |
 //! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the sockets |
+//! | `cluster` | a node of a cluster: NATS |
 //! | `systemd` | what a service manager wants to hear |
-//! | `opening` | what a server consists of behind its listener |
 //! | [`hand_over`] | sockets and state from one process to the next |
 //! | [`running`] | a server that is listening, and its end |
+//! | `opening` | what a server consists of behind its listener |
 //! | [`program`] | the server as a program: flags, the game's configuration, log, signals |
 //!
 //! A game's program is `fn main() -> ExitCode { broadside_server::run::<MyGame>() }`. [`start`] embeds a server into another program or a
@@ -96,6 +96,7 @@ use broadside_shared::protocol::limits::SEATS_MAX;
 use broadside_shared::trial::rules_hash;
 use broadside_store::{OpenError, Store};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 
 pub use program::run;
@@ -108,9 +109,10 @@ use config::cluster::{ClusterKeys, NodeFlags};
 use hand_over::Sockets;
 use http::api::schema::SchemaFile;
 use lobby::ServerLobby;
-use net::certificate;
+use net::certificate::{self, Certificate};
 use opening::{Opened, Origins};
 use operator::{OperatorToken, TokenFile};
+use peers::Order;
 use recovery::Predecessor;
 use store::Kept;
 use vital::Supervisor;
@@ -189,6 +191,8 @@ pub(crate) async fn start_with<G: Game>(
     let rules = rules_hash::<G>();
     // A successor that failed gives up the data folder only with its end.
     let waits = if matches!(beginning, Beginning::GoOn(..)) { GIVEN_UP_WITHIN } else { Duration::ZERO };
+    // Players wait for a server that goes on from another one; it is alone until the engine answers.
+    let engine_has = if matches!(beginning, Beginning::Fresh) { cluster::FIRST_WAIT } else { Duration::ZERO };
     let Ready { sockets, predecessor, waiting } = get_ready::<G>(&config, rules, beginning).await?;
     let bound = || StartError::Listen(anyhow::anyhow!("cannot use the listening socket"));
     let again = sockets.again().map_err(|_| bound())?;
@@ -209,10 +213,7 @@ pub(crate) async fn start_with<G: Game>(
         opened.map_err(StartError::System)?;
     let loaded = moderation::load(&app.store, &app.lobby, store::now_us()).await;
     loaded.context("cannot read accounts").map_err(StartError::System)?;
-    if let (Some((node, orders)), Some(peers)) = (orders, app.lobby.peers.clone()) {
-        let link = cluster::connect(&node, Arc::clone(&peers)).await.map_err(StartError::Cluster)?;
-        app.supervisor.spawn("cluster", cluster::run(Arc::clone(&app), node, peers, link, orders));
-    }
+    let cluster = join_cluster(&app, orders, engine_has).await.map_err(StartError::Cluster)?;
     spawn_housekeeping(&app, &lobby);
     let websocket = axum::routing::any(net::upgrade::upgrade::<G>).layer(axum::Extension(shards));
     let router = http::router(Arc::clone(&app), SchemaFile::new::<G>(&app.config), websocket);
@@ -220,15 +221,7 @@ pub(crate) async fn start_with<G: Game>(
     let served = app.supervisor.spawn("listener", net::listener::serve(listener, tls, router, Arc::clone(&app)));
     tracing::info!(%address, tls = secure, game = G::NAME, "listening");
     let redirect = in_the_clear.as_ref().and_then(|socket| socket.local_addr().ok());
-    if let (Some(listener), Some(from)) = (in_the_clear, redirect) {
-        let router = http::redirect::router(Arc::clone(&app), address.port());
-        app.supervisor.spawn("redirect", net::redirect::serve(listener, router, Arc::clone(&app)));
-        tracing::info!(address = %from, "redirecting http to https");
-    }
-    if let Some(certificate) = &certificate {
-        tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
-        app.supervisor.spawn("certificate", certificate::watch(Arc::clone(certificate), app.ending.clone()));
-    }
+    spawn_beside(&app, in_the_clear, redirect.map(|from| (from, address.port())), certificate.as_ref());
     waiting.map_or(Ok(()), |waiting| waiting.serves()).map_err(|error| StartError::System(error.into()))?;
     Ok(Running {
         address,
@@ -237,6 +230,7 @@ pub(crate) async fn start_with<G: Game>(
         ending,
         served,
         threads,
+        cluster,
         certificate,
         successors: running::Successors::listen(&app.config),
         sockets,
@@ -255,6 +249,35 @@ fn cluster_of(config: &Config) -> Result<Option<(NodeFlags, ClusterKeys)>, Strin
     match (config.node()?, &config.cluster.cluster_key) {
         (Some(node), Some(file)) => Ok(Some((node, ClusterKeys::read(file)?))),
         (_, _) => Ok(None),
+    }
+}
+
+/// Makes the server a node of its cluster, if it has one.
+async fn join_cluster(
+    app: &Arc<App>,
+    orders: Option<(NodeFlags, Receiver<Order>)>,
+    engine_has: Duration,
+) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
+    let (Some((node, orders)), Some(peers)) = (orders, app.lobby.peers.clone()) else { return Ok(None) };
+    let link = cluster::connect(&node, Arc::clone(&peers), engine_has).await?;
+    Ok(Some(app.supervisor.spawn("cluster", cluster::run(Arc::clone(app), node, peers, link, orders))))
+}
+
+/// Starts what is beside the listener: the redirect from plain HTTP, and the watch of the certificate.
+fn spawn_beside(
+    app: &Arc<App>,
+    in_the_clear: Option<TcpListener>,
+    redirect: Option<(SocketAddr, u16)>,
+    certificate: Option<&Arc<Certificate>>,
+) {
+    if let (Some(listener), Some((from, port))) = (in_the_clear, redirect) {
+        let router = http::redirect::router(Arc::clone(app), port);
+        app.supervisor.spawn("redirect", net::redirect::serve(listener, router, Arc::clone(app)));
+        tracing::info!(address = %from, "redirecting http to https");
+    }
+    if let Some(certificate) = certificate {
+        tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
+        app.supervisor.spawn("certificate", certificate::watch(Arc::clone(certificate), app.ending.clone()));
     }
 }
 

@@ -104,38 +104,24 @@ pub(crate) fn open<G: Game>(
     supervisor: Supervisor,
     Origins { predecessor, rules, cluster }: Origins<G>,
 ) -> anyhow::Result<Opened<G>> {
-    let Continuity { clock, metrics, recordings, checkpoints, head } = continuity(&config, &predecessor, rules)?;
-    metrics.watch(store_health.clone());
+    let continuity = continuity(&config, &predecessor, rules)?;
+    continuity.metrics.watch(store_health.clone());
     let pollers = make_pollers(&config).context("cannot poll sockets")?;
     // The bots are one more shard, without sockets.
     let bots = (config.bots > 0).then(|| Wakeup::new(|| {}));
     let wakeups = pollers.iter().map(Poller::wakeup).chain(&bots);
     let inboxes: Arc<[Inbox<ShardCommand>]> = wakeups.map(|wakeup| Inbox::new(Arc::clone(wakeup))).collect();
     let shards = Arc::new(Shards::new(pollers.iter().map(|poller| Inbox::new(Arc::clone(poller.wakeup())))));
+    let connections_max = files::connections_max(config.max_connections, net::bounds::SPARE_CONNECTIONS, inboxes.len());
+    let context = server_context::<G>(&config, &continuity, inboxes, &store_health, rules, connections_max);
+    let Continuity { clock, metrics, recordings, checkpoints, head } = continuity;
     let Identity { session_keys, account_keys, node, peers, orders } = Identity::of(&config, &head.lasting, cluster);
     let (sessions, account_tokens) = (Sessions::new(&session_keys, node), AccountTokens::new(&account_keys));
     peers.iter().for_each(|peers| metrics.watch_cluster(Arc::clone(peers), clock.clone()));
-    let pool = Arc::new(Pool::new(clock.clone()));
+    let pool = Arc::new(Pool::new(clock));
     let rooms = pool
         .start(cores().max(2) * ROOM_THREADS_PER_CORE, &supervisor)
         .context("cannot start the threads of the rooms")?;
-    let connections_max = files::connections_max(config.max_connections, net::bounds::SPARE_CONNECTIONS, inboxes.len());
-    let rooms_on_demand = config.max_rooms.saturating_sub(config.rooms.into());
-    let caps = Caps::new(config.limit_per_address, connections_max, rooms_on_demand);
-    let context = ServerContext {
-        clock,
-        limits: Arc::new(AddressLimits::new(caps, config.limit_exempt.clone())),
-        metrics: Arc::clone(&metrics),
-        shards: inboxes,
-        topics: Arc::new(Topics::new()),
-        results: ResultSink::outbox::<G>(store_health.outbox().clone(), head.lasting.result_ids),
-        recording: recording_policy(&config, rules),
-        recordings: recordings.sink(),
-        checkpoints: checkpoints.sink(),
-        result_ids: head.lasting.result_ids,
-        grace_s: config.grace,
-        room_life_s: config.room_life,
-    };
     let directory =
         Directory::new(context.clone(), pool, Arc::new(game), common_config::<G>(&config), (config.max_rooms, node));
     let state = Arc::new(LobbyState::new(context.clone(), sessions, account_tokens, peers));
@@ -175,6 +161,34 @@ pub(crate) fn open<G: Game>(
         head,
         orders,
     })
+}
+
+/// What every room uses.
+fn server_context<G: Game>(
+    config: &Config,
+    from: &Continuity,
+    shards: Arc<[Inbox<ShardCommand>]>,
+    store_health: &StoreHealth,
+    rules: u64,
+    connections_max: usize,
+) -> ServerContext {
+    let rooms_on_demand = config.max_rooms.saturating_sub(config.rooms.into());
+    let caps = Caps::new(config.limit_per_address, connections_max, rooms_on_demand);
+    let result_ids = from.head.lasting.result_ids;
+    ServerContext {
+        clock: from.clock.clone(),
+        limits: Arc::new(AddressLimits::new(caps, config.limit_exempt.clone())),
+        metrics: Arc::clone(&from.metrics),
+        shards,
+        topics: Arc::new(Topics::new()),
+        results: ResultSink::outbox::<G>(store_health.outbox().clone(), result_ids),
+        recording: recording_policy(config, rules),
+        recordings: from.recordings.sink(),
+        checkpoints: from.checkpoints.sink(),
+        result_ids,
+        grace_s: config.grace,
+        room_life_s: config.room_life,
+    }
 }
 
 /// What goes on from one server to the next, and where this one leaves it.

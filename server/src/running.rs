@@ -42,6 +42,8 @@ pub struct Running<G: Game> {
     pub(crate) ending: watch::Sender<bool>,
     pub(crate) served: tokio::task::JoinHandle<()>,
     pub(crate) threads: Threads,
+    /// Of a node of a cluster: what says goodbye to the others.
+    pub(crate) cluster: Option<tokio::task::JoinHandle<()>>,
     pub(crate) certificate: Option<Arc<Certificate>>,
     pub(crate) successors: Successors,
     /// The listening sockets once more.
@@ -210,6 +212,7 @@ impl<G: Game> Running<G> {
     async fn end_and(self, ends_rooms: bool) {
         self.close_all(CloseCode::GoingAway);
         let _ = self.served.await;
+        said_goodbye(self.cluster).await;
         let (app, threads, recordings, checkpoints) = (self.app, self.threads, self.recordings, self.checkpoints);
         app.rooms.end_threads();
         let wait = move || {
@@ -264,6 +267,8 @@ impl<G: Game> Running<G> {
             state
         };
         let state = tokio::task::spawn_blocking(save).await.unwrap_or_default();
+        // The next server has the same number.
+        said_goodbye(self.cluster).await;
         // What rooms left while they were saved is on its way.
         self.kept.end().await;
         Still { sockets: self.sockets, state, shards: self.threads.shards, served: self.served }
@@ -274,6 +279,13 @@ impl<G: Game> Running<G> {
         for inbox in self.app.lobby.context.shards.iter() {
             inbox.send([ShardCommand::Shutdown(code)]);
         }
+    }
+}
+
+/// Waits until the other nodes of the cluster know that this one is gone, or until that takes too long.
+async fn said_goodbye(cluster: Option<tokio::task::JoinHandle<()>>) {
+    if let Some(cluster) = cluster {
+        let _ = cluster.await;
     }
 }
 

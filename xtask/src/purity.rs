@@ -115,6 +115,13 @@ const RULES: &[Rule] = &[
     },
     Rule {
         inside: &["shared", "games", "server", "client-wasm", "bots"],
+        except: &["server/src/cluster"],
+        tests: InTests::Banned,
+        words: &["async_nats"],
+        why: "one module knows the engine of a cluster: `server/src/cluster`",
+    },
+    Rule {
+        inside: &["shared", "games", "server", "client-wasm", "bots"],
         except: &["shared/src/protocol/codec.rs"],
         tests: InTests::Banned,
         words: &["bincode"],

@@ -165,23 +165,19 @@ impl<G: Game> ShardCore<G> {
                 }
             }
             ShardCommand::Seated(connection, room, seat) => self.seat(now, connection, room, seat, lobby),
-            ShardCommand::Queued(id, room, position) => {
-                if self.find(id).is_some_and(|connection| connection.is_queued_for(room)) {
-                    self.on(now, id.key, lobby, |connection, turn| connection.handle_queued(position, turn));
+            ShardCommand::Queued(id, room, position) => self.on_id(now, id, lobby, |connection, turn| {
+                if connection.is_queued_for(room) {
+                    connection.handle_queued(position, turn);
                 }
-            }
-            ShardCommand::Refused(id, room, code) => {
-                if self.find(id).is_some_and(|connection| connection.is_queued_for(room)) {
-                    self.on(now, id.key, lobby, |connection, turn| {
-                        connection.forget_room(turn);
-                        connection.close(code, turn);
-                    });
+            }),
+            ShardCommand::Refused(id, room, code) => self.on_id(now, id, lobby, |connection, turn| {
+                if connection.is_queued_for(room) {
+                    connection.forget_room(turn);
+                    connection.close(code, turn);
                 }
-            }
+            }),
             ShardCommand::Answered(id, request, outcome) => {
-                if self.find(id).is_some() {
-                    self.on(now, id.key, lobby, |connection, turn| connection.handle_answered(request, outcome, turn));
-                }
+                self.on_id(now, id, lobby, |connection, turn| connection.handle_answered(request, outcome, turn));
             }
             ShardCommand::Updates(room, updates) => {
                 if let Some(fanout) = self.fanouts.get_mut(&room) {
@@ -207,14 +203,10 @@ impl<G: Game> ShardCore<G> {
             ShardCommand::Published(message) => self.publish(&message),
             ShardCommand::Deliver(to, session, envelope) => self.deliver(to, session, envelope, lobby),
             ShardCommand::Placed(id, join, placed) => {
-                if self.find(id).is_some() {
-                    self.on(now, id.key, lobby, |connection, turn| connection.handle_placed(join, placed, turn));
-                }
+                self.on_id(now, id, lobby, |connection, turn| connection.handle_placed(join, placed, turn));
             }
             ShardCommand::Replied(id, request, outcome) => {
-                if self.find(id).is_some() {
-                    self.on(now, id.key, lobby, |connection, turn| connection.handle_replied(request, outcome, turn));
-                }
+                self.on_id(now, id, lobby, |connection, turn| connection.handle_replied(request, outcome, turn));
             }
             ShardCommand::Tell(message) => {
                 for connection in self.connections.iter_mut().flatten() {
@@ -332,6 +324,19 @@ impl<G: Game> ShardCore<G> {
         let Some(Some(connection)) = self.connections.get_mut(key) else { return };
         let (fanouts, outputs, counters) = (&mut self.fanouts, &mut self.outputs, &mut self.counters);
         act(connection, &mut Turn { now, lobby, fanouts, outputs, counters });
+    }
+
+    /// The same for the connection with this id, unless another one has its key by now.
+    fn on_id<L: Lobby<G>>(
+        &mut self,
+        now: MonoTime,
+        id: ConnectionId,
+        lobby: &L,
+        act: impl FnOnce(&mut Connection<G>, &mut Turn<'_, G, L>),
+    ) {
+        if self.find(id).is_some() {
+            self.on(now, id.key, lobby, act);
+        }
     }
 
     /// Lets a connection resume its seat, or opens a new session if the seat is gone.

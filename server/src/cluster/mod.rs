@@ -39,7 +39,7 @@ use crate::store::now_us;
 /// The oldest NATS server: older ones do not tell watchers of a key that it expired.
 const OLDEST: (i64, i64, i64) = (2, 11, 0);
 /// How long a server that starts waits for the engine; later, it goes on alone and keeps trying.
-const FIRST_WAIT: Duration = Duration::from_secs(3);
+pub(crate) const FIRST_WAIT: Duration = Duration::from_secs(3);
 /// Pause after the engine refused something.
 const RETRY: Duration = Duration::from_millis(500);
 /// How often a quiet connection to the engine is checked.
@@ -63,11 +63,11 @@ pub(crate) struct Link {
     link: watch::Receiver<u64>,
 }
 
-/// Connects to the engine in the background. Waits a moment for the first connection.
+/// Connects to the engine in the background. Waits so long for the first connection.
 ///
 /// # Errors
 /// The flags name something that cannot be used, or an engine that is too old.
-pub(crate) async fn connect(node: &NodeFlags, peers: Arc<Peers>) -> anyhow::Result<Link> {
+pub(crate) async fn connect(node: &NodeFlags, peers: Arc<Peers>, waits: Duration) -> anyhow::Result<Link> {
     let addresses: Vec<ServerAddr> =
         node.engines.iter().map(|url| url.0.parse()).collect::<Result<_, _>>().context("--cluster: not a URL")?;
     let (established, link) = watch::channel(0);
@@ -96,8 +96,9 @@ pub(crate) async fn connect(node: &NodeFlags, peers: Arc<Peers>) -> anyhow::Resu
     }
     let client = options.connect(addresses).await.context("--cluster: cannot use these NATS servers")?;
     let mut first = link.clone();
-    match tokio::time::timeout(FIRST_WAIT, first.wait_for(|count| *count > 0)).await {
+    match tokio::time::timeout(waits, first.wait_for(|count| *count > 0)).await {
         Ok(_) => check_version(&client).map_err(anyhow::Error::msg)?,
+        Err(_) if waits.is_zero() => {}
         Err(_) => tracing::warn!("no NATS server of --cluster answers yet: this node is alone until one does"),
     }
     Ok(Link { client, link })

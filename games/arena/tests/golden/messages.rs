@@ -97,8 +97,9 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
     all.into_iter().map(|msg| (of(&msg), msg)).collect()
 }
 
-fn server() -> Vec<(&'static str, ServerMsg)> {
-    let of = |msg: &ServerMsg| match msg {
+/// The file of a message.
+fn file_of(msg: &ServerMsg) -> &'static str {
+    match msg {
         ServerMsg::Welcome { .. } => "server-welcome",
         ServerMsg::Joined { .. } => "server-joined",
         ServerMsg::Pong { .. } => "server-pong",
@@ -125,7 +126,10 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Redirect { join: Some(_), .. } => "server-redirect",
         ServerMsg::Redirect { join: None, .. } => "server-redirect-resume",
         ServerMsg::Nodes { .. } => "server-nodes",
-    };
+    }
+}
+
+fn server() -> Vec<(&'static str, ServerMsg)> {
     let server = "broadside 0.1.0".to_owned();
     let welcome = ServerMsg::Welcome {
         revision: REVISION,
@@ -170,7 +174,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Redirect { url: "wss://b.example".to_owned(), join: None },
         ServerMsg::Nodes { urls: vec!["wss://b.example".to_owned(), "ws://c.example/d".to_owned()] },
     ];
-    all.into_iter().map(|msg| (of(&msg), msg)).collect()
+    all.into_iter().map(|msg| (file_of(&msg), msg)).collect()
 }
 
 fn match_status() -> MatchStatus {
