@@ -125,7 +125,8 @@ async fn flood(first: &Running<Toy>, fleet: &[Running<Toy>], peers: &Peers) {
     let room = Some(RoomChoice::Room(first.app().rooms.all()[0].id()));
     let config =
         ClientConfig { name: name("Ann"), agent: "fleet".to_owned(), room, role: Role::Play, detail: Detail::Replica };
-    let mut player = Player::<Toy>::connect(&target, config, <Toy as Game>::Bot::cheap(1)).await.expect("a seat");
+    let mut player =
+        Player::<Toy>::connect(&target, config, <<Toy as Game>::Bot as Bot<Toy>>::cheap(1)).await.expect("a seat");
     let age_us = |first: &Running<Toy>| first.app().rooms.all()[0].status.recent.age_us();
     let mut play = async |until: Instant| {
         while Instant::now() < until {

@@ -46,7 +46,7 @@ pub(crate) struct Args {
     /// Break what a cluster of three servers is made of.
     #[arg(long)]
     cluster: bool,
-    /// Cut a link for 60 s in place of 20 s.
+    /// Also cut a link for a whole minute.
     #[arg(long, requires = "cluster")]
     pub(crate) long: bool,
 }

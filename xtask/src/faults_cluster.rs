@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::Signal;
 
 use crate::faults::{Args, BEFORE, SEATED_WITHIN, Wrapped, bare, build, fake_time, report};
@@ -29,6 +29,8 @@ const STRUCK: usize = 1;
 const AFTER: Duration = Duration::from_secs(10);
 /// For how long a node is stopped: longer than its lease.
 const STOPPED: Duration = Duration::from_secs(9);
+/// How often the bots are started until they are spread.
+const SPREADS_MAX: usize = 3;
 /// How long a bot tries to come back.
 const RETRY_S: &str = "60";
 
@@ -60,7 +62,7 @@ const FAULTS: [Fault; 11] = [
     Fault::of_nodes("nothing", |_| Ok(())),
     Fault::of_nodes("kill -9 of a node", |scene| scene.struck().kill()),
     Fault::of_nodes("a node stopped for 9 s (STOP, CONT)", stop),
-    Fault::of_nodes("the link of a node to NATS cut", cut),
+    Fault::of_nodes("the link of a node to NATS cut for 20 s", |scene| cut(scene, Duration::from_secs(20))),
     Fault::of_nodes("NATS killed, and started empty", start_nats_empty),
     Fault {
         nats: NatsServers::Three,
@@ -78,6 +80,10 @@ const FAULTS: [Fault; 11] = [
     Fault::of_nodes("three hand-overs, one node after the other", hand_over_each),
     Fault { wrapped: fake_time, ..Fault::of_nodes("the clock of a node an hour ahead", step_the_clock) },
 ];
+
+/// With --long: by then NATS has given up the connections too, and the rooms of the node are about to be forgotten.
+const LONG: Fault =
+    Fault::of_nodes("the link of a node to NATS cut for 60 s", |scene| cut(scene, Duration::from_secs(60)));
 
 /// Runs the faults, and prints the table.
 pub(crate) fn faults(args: &Args) -> Result<()> {
@@ -111,7 +117,8 @@ impl Stage<'_> {
         let players = self.args.players(PLAYERS);
         let mut table = Table::new(&[felt::COLUMNS.as_slice(), &["whole again after s"]].concat());
         let (mut left_out, mut failed, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-        for fault in FAULTS.iter().filter(|fault| self.args.asks_for(fault.name)) {
+        for fault in FAULTS.iter().chain(self.args.long.then_some(&LONG)).filter(|fault| self.args.asks_for(fault.name))
+        {
             let wrapped = match (fault.wrapped)() {
                 Ok(wrapped) => wrapped,
                 Err(why) => {
@@ -146,7 +153,8 @@ impl Stage<'_> {
         fs::create_dir_all(&folder)?;
         let mut scene = Scene { stage: self, folder: folder.clone(), fault, nodes: Nodes::default(), nats: Vec::new() };
         let played = scene.start(wrapped).and_then(|()| scene.run(players));
-        if !matches!(&played, Ok(outcome) if outcome.wrong(players).is_none()) {
+        let went_well = played.as_ref().is_ok_and(|outcome| outcome.wrong(players).is_none());
+        if !went_well && process::stop_signals() == 0 {
             eprintln!("{}", scene.nodes.logs());
         }
         // Kills what still runs.
@@ -223,8 +231,7 @@ impl Scene<'_> {
     }
 
     fn run(&mut self, players: u32) -> Result<Outcome> {
-        let bots = self.start_bots(players)?;
-        self.until_seated(players)?;
+        let bots = self.spread_bots(players)?;
         wait(BEFORE)?;
         (self.fault.strike)(self)?;
         let recovery = self.nodes.watch(AFTER)?;
@@ -234,6 +241,21 @@ impl Scene<'_> {
         let nats = std::mem::take(&mut self.nats).into_iter().filter_map(|(_, service)| service).collect();
         let ended = [bots_ended, nodes_ended, process::end_all(nats)].into_iter().collect();
         Ok(Outcome { felt: felt?, back, recovery, ended })
+    }
+
+    /// Starts the bots, until some of them are in a seat of each node: a node without players sends those who come first to one that has
+    /// announced some already.
+    fn spread_bots(&self, players: u32) -> Result<Vec<Bots>> {
+        for _ in 0..SPREADS_MAX {
+            let bots = self.start_bots(players)?;
+            let seated = self.until_seated(|all| all >= players)?;
+            if players < u32::from(NODES) || !seated.contains(&0) {
+                return Ok(bots);
+            }
+            Bots::end_all(bots).1?;
+            self.until_seated(|all| all == 0)?;
+        }
+        bail!("after {SPREADS_MAX} attempts the bots are not spread over the nodes");
     }
 
     /// For each node a process of bots that begin there and know the others.
@@ -250,17 +272,15 @@ impl Scene<'_> {
         (0..nodes).filter(|node| *node < players).map(start).collect()
     }
 
-    /// Waits until this many play, some of them on each node.
-    fn until_seated(&self, players: u32) -> Result<()> {
+    /// Waits until as many as they should be are in a seat, and says how many on each node.
+    fn until_seated(&self, should_be: impl Fn(u32) -> bool) -> Result<Vec<u32>> {
         let until = Instant::now() + SEATED_WITHIN;
         loop {
             let seated: Vec<u32> = self.nodes.living().map(Node::seated).collect::<Result<_>>()?;
-            let all: u32 = seated.iter().sum();
-            if all >= players {
-                ensure!(players < u32::from(NODES) || !seated.contains(&0), "the bots are not spread: {seated:?}");
-                return Ok(());
+            if should_be(seated.iter().sum()) {
+                return Ok(seated);
             }
-            ensure!(Instant::now() < until, "{all} of {players} are seated after {SEATED_WITHIN:?}");
+            ensure!(Instant::now() < until, "{seated:?} are in a seat after {SEATED_WITHIN:?}");
             wait(Duration::from_millis(100))?;
         }
     }
@@ -284,20 +304,20 @@ impl Scene<'_> {
 // What strikes.
 
 fn stop(scene: &mut Scene<'_>) -> Result<()> {
-    let server = &scene.struck().server;
+    let server = &scene.nodes.0[STRUCK].server;
     server.signal(Signal::SIGSTOP)?;
-    let waited = wait(STOPPED);
+    let hidden = wait(STOPPED).and_then(|()| scene.nodes.ensure_hidden(STRUCK));
     server.signal(Signal::SIGCONT)?;
-    waited
+    hidden
 }
 
-fn cut(scene: &mut Scene<'_>) -> Result<()> {
-    let time = Duration::from_secs(if scene.stage.args.long { 60 } else { 20 });
-    let link = scene.struck().link.as_ref().context("with one NATS server there are links")?;
+fn cut(scene: &mut Scene<'_>, time: Duration) -> Result<()> {
+    let link = scene.nodes.0[STRUCK].link.as_ref().context("with one NATS server there are links")?;
     link.cut();
     wait(time)?;
+    let hidden = scene.nodes.ensure_alone(STRUCK);
     link.heal();
-    Ok(())
+    hidden
 }
 
 fn start_nats_empty(scene: &mut Scene<'_>) -> Result<()> {
@@ -312,6 +332,9 @@ fn kill_two(scene: &mut Scene<'_>) -> Result<()> {
     wait(AFTER)?;
     scene.kill_nats(1)?;
     wait(AFTER)?;
+    for index in 0..scene.nodes.0.len() {
+        scene.nodes.ensure_alone(index)?;
+    }
     scene.start_nats(0)?;
     scene.start_nats(1)
 }

@@ -2,13 +2,15 @@
 //!
 //! The program of Broadside's workspace is [`broadside`]. The workspace of a game has a program `xtask` that is one call of [`game()`].
 //!
-//! - [`play`]: builds a game, starts its server, and lets a person play. [`play_cluster`] starts several, with their [`postgres`] and NATS.
+//! - [`play`]: builds a game, starts its server, and lets a person play. [`play_cluster`] starts several, with their [`postgres`] and [`nats`].
 //! - [`mod@test`]: every check there is, step by step; continuous integration runs only this command. [`game_test`] is the same for the
 //!   workspace of a game.
 //! - [`mod@new`]: writes the workspace of a game.
 //! - [`dist`]: one server binary with the browser client inside.
 //! - [`mod@bench`]: what the server costs on this machine, and a gate that holds on noisy ones.
 //! - [`chaos`]: the whole server in one simulation, driven by a seed.
+//! - [`faults`]: what players feel while something breaks, and [`faults_cluster`] the same with the [`nodes`] of a cluster. [`felt`] has the
+//!   bots, [`server`] a server with those it hands over to, [`link`] a link to cut.
 //! - [`audit`]: licences, banned crates, sources and advisories of the dependencies.
 //!
 //! Below those: [`games`] knows the packages of each game; [`site`] makes the folder that a browser loads from, [`parts`] the game's

@@ -190,6 +190,24 @@ impl Nodes {
         Ok(())
     }
 
+    /// That no other node shows this one as there, which proves that a fault struck.
+    pub(crate) fn ensure_hidden(&self, index: usize) -> Result<()> {
+        let hidden = u64::from(self.0[index].number);
+        for node in self.living().filter(|node| node.number != self.0[index].number) {
+            let shown = Shown::by(node)?;
+            ensure!(!shown.there.contains(&hidden), "node {} still shows node {hidden} as there", node.number);
+        }
+        Ok(())
+    }
+
+    /// That none shows this one, and that it shows no other.
+    pub(crate) fn ensure_alone(&self, index: usize) -> Result<()> {
+        let Node { number, .. } = self.0[index];
+        let shown = Shown::by(&self.0[index])?;
+        ensure!(shown.there == BTreeSet::from([number.into()]), "node {number} is not alone, and shows {shown:?}");
+        self.ensure_hidden(index)
+    }
+
     /// Looks at the lists for so long, and on until they are whole: what was announced before a fault is forgotten only after it.
     pub(crate) fn watch(&self, at_least: Duration) -> Result<Recovery> {
         let began = Instant::now();
