@@ -81,7 +81,7 @@ const FAULTS: [Fault; 11] = [
     Fault { wrapped: fake_time, ..Fault::of_nodes("the clock of a node an hour ahead", step_the_clock) },
 ];
 
-/// With --long: by then NATS has given up the connections too, and the rooms of the node are about to be forgotten.
+/// With --long: a minute, in which the attempts to connect pile up.
 const LONG: Fault =
     Fault::of_nodes("the link of a node to NATS cut for 60 s", |scene| cut(scene, Duration::from_secs(60)));
 
