@@ -227,8 +227,13 @@ impl<C: Cartridge> App<C> {
         self.screens.face(if spectating { Face::Spectate } else { Face::Play }, touch);
         self.screens.focus_game();
         self.show_own_link();
-        if resumed {
+        let seat = self.client().and_then(|client| Some((client.room()?.0, client.player()?)));
+        let is_the_same = std::mem::replace(&mut self.entered, seat) == seat;
+        if resumed && is_the_same {
             self.play.toast("back again", "good");
+        } else if resumed {
+            // The server kept it no longer, or is gone, and this is another one.
+            self.play.toast("your place was lost: here is a new one", "");
         } else if !spectating {
             let name = self.client().map(|client| client.name().to_string()).unwrap_or_default();
             self.play.toast(&C::welcome(&name), "");

@@ -33,6 +33,7 @@ use broadside_shared::client::Client;
 use broadside_shared::client::nodes::Nodes;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::game::Game;
+use broadside_shared::ids::{PlayerId, RoomId};
 use glam::Vec2;
 use web_sys::{Document, HtmlCanvasElement};
 
@@ -75,6 +76,8 @@ pub(crate) struct App<C: Cartridge> {
     /// The recorded match that is watched.
     replay: Option<WatchedReplay<C::Game>>,
     flow: PageFlow,
+    /// The room, and the player's number in it, that were last entered.
+    entered: Option<(RoomId, PlayerId)>,
     /// Sockets opened so far.
     sockets: u32,
     /// The private room that was created here.
@@ -137,6 +140,7 @@ impl<C: Cartridge> App<C> {
             match_status: MatchHud::new(&document)?,
             replay_bar: ReplayBar::new(&document)?,
             asked_recording: false,
+            entered: None,
             graph: NetGraph::new(&document)?,
             lab: NetworkLab::new(&document, browser::parameter("link").as_deref())?,
             document,
