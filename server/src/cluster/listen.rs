@@ -109,26 +109,14 @@ pub(super) async fn watch_rooms(node: &Node, rooms: &Store) -> Stay {
 pub(super) async fn listen(node: &Node, mut subscribed: Subscribed) -> Stay {
     let mut said = Bucket::new(SAID_BURST, 1_000_000 / u64::from(SAID_PER_S), node.app.lobby.context.clock.now());
     loop {
-        let heard = tokio::select! {
-            message = subscribed.chat.next() => message.map(|message| hear_chat(node, &mut said, &message)),
-            message = subscribed.control.next() => match message {
-                Some(message) => Some(obey(node, &message).await),
-                None => None,
-            },
-            message = subscribed.direct.next() => match message {
-                Some(message) => Some(deliver(node, message).await),
-                None => None,
-            },
-            message = subscribed.presence.next() => match message {
-                Some(message) => Some(tell_presence(node, message).await),
-                None => None,
-            },
-            message = subscribed.seats.next() => match message {
-                Some(message) => Some(reserve(node, message).await),
-                None => None,
-            },
-        };
-        heard.context("a subscription has ended")?;
+        tokio::select! {
+            Some(message) = subscribed.chat.next() => hear_chat(node, &mut said, &message),
+            Some(message) = subscribed.control.next() => obey(node, &message).await,
+            Some(message) = subscribed.direct.next() => deliver(node, message).await,
+            Some(message) = subscribed.presence.next() => tell_presence(node, message).await,
+            Some(message) = subscribed.seats.next() => reserve(node, message).await,
+            else => anyhow::bail!("the subscriptions have ended"),
+        }
     }
 }
 
