@@ -15,12 +15,12 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 
 use crate::felt::{self, Bots, Felt};
+use crate::http;
 use crate::process::{self, free_port, run, wait};
 use crate::server::Server;
 use crate::table::Table;
 use crate::toolchain::find_program;
 use crate::workspace::{cargo, program};
-use crate::{faults_cluster, http};
 
 /// Time for which bots play before a fault, and after it.
 pub(crate) const BEFORE: Duration = Duration::from_secs(4);
@@ -45,7 +45,7 @@ pub(crate) struct Args {
     only: Option<String>,
     /// Break what a cluster of three servers is made of.
     #[arg(long)]
-    cluster: bool,
+    pub(crate) cluster: bool,
     /// Also cut a link for a whole minute.
     #[arg(long, requires = "cluster")]
     pub(crate) long: bool,
@@ -107,9 +107,6 @@ const FAULTS: [Fault; 15] = [
 /// Runs the faults, and prints the table.
 pub(crate) fn faults(args: &Args) -> Result<()> {
     process::catch_stop_signals()?;
-    if args.cluster {
-        return faults_cluster::faults(args);
-    }
     build()?;
     let players = args.players(PLAYERS);
     let mut table = Table::new(&felt::COLUMNS);

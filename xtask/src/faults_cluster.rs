@@ -87,6 +87,7 @@ const LONG: Fault =
 
 /// Runs the faults, and prints the table.
 pub(crate) fn faults(args: &Args) -> Result<()> {
+    process::catch_stop_signals()?;
     build()?;
     let nats = toolchain::ensure_nats()?;
     let programs = toolchain::ensure_postgres()?;

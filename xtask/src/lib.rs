@@ -139,6 +139,7 @@ pub fn broadside() -> ExitCode {
         Command::Dist => dist::dist(),
         Command::Bench(args) => bench::bench(&args),
         Command::Chaos(args) => chaos::chaos(&args),
+        Command::Faults(args) if args.cluster => faults_cluster::faults(&args),
         Command::Faults(args) => faults::faults(&args),
         Command::Soak(args) => soak::soak(&args),
         Command::Audit(args) => audit::audit(&args),
