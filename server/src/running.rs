@@ -8,9 +8,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use broadside_core::commands::ShardCommand;
+use broadside_core::messages::EncodedMessage;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::Publication;
+use broadside_shared::protocol::message::{Publication, ServerMsg};
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;
 use tokio::sync::watch;
@@ -209,10 +210,14 @@ impl<G: Game> Running<G> {
         self.end_and(false).await;
     }
 
-    async fn end_and(self, ends_rooms: bool) {
+    async fn end_and(mut self, ends_rooms: bool) {
+        let elsewhere = self.app.lobby.peers.as_ref().map(|peers| peers.open(self.app.lobby.context.clock.now()));
+        let _ = self.ending.send(true);
+        // First, so that no other node sends a player back.
+        said_goodbye(self.cluster.take()).await;
+        send_away(&self.app, &elsewhere.unwrap_or_default());
         self.close_all(CloseCode::GoingAway);
         let _ = self.served.await;
-        said_goodbye(self.cluster).await;
         let (app, threads, recordings, checkpoints) = (self.app, self.threads, self.recordings, self.checkpoints);
         app.rooms.end_threads();
         let wait = move || {
@@ -279,6 +284,14 @@ impl<G: Game> Running<G> {
         for inbox in self.app.lobby.context.shards.iter() {
             inbox.send([ShardCommand::Shutdown(code)]);
         }
+    }
+}
+
+/// Sends players to other nodes of the cluster, if there are any, each shard's to another one.
+fn send_away(app: &App, nodes: &[String]) {
+    for (inbox, url) in app.lobby.context.shards.iter().zip(nodes.iter().cycle()) {
+        let redirect = ServerMsg::Redirect { url: url.clone(), join: None };
+        inbox.send([ShardCommand::Tell(EncodedMessage::new(redirect))]);
     }
 }
 

@@ -174,6 +174,7 @@ export class Client extends Emitter {
       // The seat is asked for in a new session.
       [this.token, this.#instead] = [null, this.redirect.join];
     }
+    if (this.nodes.arrival === 'anew') this.token = null;
     this.redirect = null;
     this.nodes.handleOpen();
   }

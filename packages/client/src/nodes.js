@@ -16,7 +16,8 @@ export class Nodes {
   #others = [];
   #open = false;
   #failures = 0; // attempts in a row that did not open, those after short pauses left out
-  #redirect = 'none'; // of the present connection: 'none', 'followed' or 'ignored'
+  #redirect = 'none'; // of the present connection: 'none', 'followed', 'ignored' or 'given up'
+  #gone = null; // a node that could not be reached when the client was sent there
   #redirects = 0; // followed since the last seat
   #attempts = 0; // since the last success
   #short = null; // the short pauses that are left; null before the first
@@ -41,10 +42,13 @@ export class Nodes {
     return this.#inTurn[this.#turn];
   }
 
-  /** What a connection to it will be: to the node of the one before ('same'), to another one ('other'), or to where a redirect led. */
+  /**
+   * What a connection to it will be: to the node of the one before ('same'), to another one ('other'), to where a redirect led ('redirected'), or to the
+   * node that sent the client to one that is gone ('anew'): what was there is given up.
+   */
   get arrival() {
     if (this.url !== this.#current) return 'other';
-    return this.#redirect === 'followed' ? 'redirected' : 'same';
+    return { followed: 'redirected', 'given up': 'anew' }[this.#redirect] ?? 'same';
   }
 
   /** How long an attempt may take; less while there are nodes that were not tried. */
@@ -55,6 +59,7 @@ export class Nodes {
 
   handleOpen() {
     this.#current = this.url;
+    if (this.#gone === this.#current) this.#gone = null;
     [this.#open, this.#failures, this.#redirect] = [true, 0, 'none'];
   }
 
@@ -79,6 +84,10 @@ export class Nodes {
     this.#redirect = 'ignored';
     const objection = this.#objection(url);
     if (objection) return objection;
+    if (socketOf(url) === this.#gone) {
+      this.#redirect = 'given up';
+      return 'it could not be reached when this client was last sent there: what was there is given up';
+    }
     if (this.#redirects === REDIRECTS) {
       this.#redirects = 0; // after the pause that follows they may have come to agree
       return `${REDIRECTS} redirects in a row led to no seat`;
@@ -94,6 +103,7 @@ export class Nodes {
     const short = this.#shortPause();
     if (short !== null) return short;
     this.#failures += 1;
+    if (this.#redirect === 'followed' && this.#turn > 0) this.#gone = this.#current;
     const isRoundOver = this.#turn === 0 && (this.#failures > 1 || this.#inTurn.length === 1);
     if (!isRoundOver) this.#attempts = Math.max(this.#attempts - 1, 0);
     return this.#nextPause();
@@ -103,8 +113,9 @@ export class Nodes {
     this.#open = false;
     const isSuccessor = this.#redirect === 'none' && code === RESTARTING;
     const isFresh = this.#attempts === 0 && this.#short === null;
-    if (this.#redirect === 'followed' || (isSuccessor && isFresh)) this.#short = SHORT_MS;
-    const short = this.#redirect === 'followed' || isSuccessor ? this.#shortPause() : null;
+    const goesOn = this.#redirect === 'followed' || this.#redirect === 'given up';
+    if (goesOn || (isSuccessor && isFresh)) this.#short = SHORT_MS;
+    const short = goesOn || isSuccessor ? this.#shortPause() : null;
     if (this.#redirect === 'ignored') this.#redirect = 'none';
     return short ?? this.#nextPause();
   }

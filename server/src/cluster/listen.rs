@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use anyhow::Context;
 use async_nats::jetstream::kv::{Operation, Store};
@@ -32,6 +33,10 @@ use crate::store::now_us;
 const SAID_PER_S: u32 = 200;
 const SAID_BURST: u32 = 400;
 
+/// Without a word for so long, a watch is dead, as when the one of several engines that served it is gone: it must be renewed before leases
+/// seem to be over.
+const SILENT: Duration = Duration::from_secs(4);
+
 /// What this node has subscribed to.
 pub(super) struct Subscribed {
     chat: Subscriber,
@@ -61,7 +66,11 @@ impl Subscribed {
 pub(super) async fn watch_nodes(node: &Node, nodes: &Store) -> Stay {
     let mut watch = nodes.watch_with_history(">").await.context("cannot watch the nodes")?;
     let mut told: Option<EncodedMessage> = None;
-    while let Some(entry) = watch.next().await {
+    // This node's own announcements come back too.
+    while let Some(entry) = tokio::time::timeout(SILENT, watch.next())
+        .await
+        .context("nothing is heard of the nodes, not even of this one")?
+    {
         let entry = entry.context("cannot watch the nodes")?;
         let now = node.app.lobby.context.clock.now();
         match (entry.operation, entry.key.parse::<NodeId>()) {

@@ -215,7 +215,8 @@ impl Node {
         };
         let context = async_nats::jetstream::new(self.client.clone());
         context.create_key_value(config).await.with_context(|| {
-            format!("cannot open the key-value store {}-{what}; NATS must run with JetStream (-js)", self.prefix)
+            let name = format!("{}-{what}", self.prefix);
+            format!("cannot open the key-value store {name}; NATS must run with JetStream (-js), and most of its servers must be up")
         })
     }
 

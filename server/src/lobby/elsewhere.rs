@@ -74,10 +74,14 @@ impl<G: Game> ServerLobby<G> {
         let (Some(peers), Some(address)) = (&self.peers, join.address) else { return Ok(None) };
         let now = self.context.clock.now();
         match join.choice {
-            RoomChoice::Room(room) | RoomChoice::Reserved { room, .. } => {
-                let url = peers.url_of(node_of_room(room), now);
-                Ok(url.map(|url| Joining::Elsewhere(Destination { url, choice: join.choice })))
-            }
+            RoomChoice::Room(room) | RoomChoice::Reserved { room, .. } => match peers.url_of(node_of_room(room), now) {
+                Some(url) => Ok(Some(Joining::Elsewhere(Destination { url, choice: join.choice }))),
+                // Gone with its node: its players are seated here.
+                None => match peers.mode_of_lost(room) {
+                    Some(mode) => self.ask_here(&Join { choice: RoomChoice::Mode(mode), ..join.clone() }).map(Some),
+                    None => Ok(None),
+                },
+            },
             RoomChoice::Code(Some(code)) if !self.directory.has_code(code) => {
                 match self.directory.look_up(address, || peers.with_code(code, now)) {
                     Ok(Some(found)) => Ok(Some(Joining::Elsewhere(found))),
@@ -94,7 +98,7 @@ impl<G: Game> ServerLobby<G> {
     fn quick_elsewhere(&self, peers: &Peers, mode: ModeId, join: &Join, address: IpAddr) -> Option<Joining> {
         let now = self.context.clock.now();
         if self.directory.is_draining() {
-            let url = peers.any(now)?;
+            let url = peers.open(now).into_iter().next()?;
             return Some(Joining::Elsewhere(Destination { url, choice: join.choice }));
         }
         // Whoever watches needs no seat.

@@ -197,9 +197,13 @@ impl<G: Game> ServerLobby<G> {
     }
 
     fn ask(&self, join: &Join) -> Result<Joining, CloseCode> {
-        if let Some(elsewhere) = self.elsewhere(join)? {
-            return Ok(elsewhere);
+        match self.elsewhere(join)? {
+            Some(elsewhere) => Ok(elsewhere),
+            None => self.ask_here(join),
         }
+    }
+
+    fn ask_here(&self, join: &Join) -> Result<Joining, CloseCode> {
         let is_quick = matches!(join.choice, RoomChoice::Quick | RoomChoice::Mode(_));
         let _taking = is_quick.then(|| self.directory.taking());
         let (room, method) = match join.address {

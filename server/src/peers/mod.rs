@@ -185,6 +185,12 @@ impl Peers {
         self.view().node(node, now).map(|found| found.record.url.clone())
     }
 
+    /// The mode of a public room of another node that is not there any more.
+    #[must_use]
+    pub fn mode_of_lost(&self, room: RoomId) -> Option<ModeId> {
+        (node_of_room(room) != self.node).then(|| self.view().mode_of(room)).flatten()
+    }
+
     /// Where a room with this code is, on another node. Whoever asks is limited by the caller.
     #[must_use]
     pub fn with_code(&self, code: RoomCode, now: MonoTime) -> Option<Destination> {
@@ -223,12 +229,14 @@ impl Peers {
         better.into_iter().map(|(room, _, url)| Candidate { room, url: url.to_owned() }).collect()
     }
 
-    /// The node of this region with the fewest players that lets players in, for those whom this one does not let in any more.
+    /// The nodes of this region that let players in, those with the fewest players first: for whom this one does not let in any more.
     #[must_use]
-    pub fn any(&self, now: MonoTime) -> Option<String> {
+    pub fn open(&self, now: MonoTime) -> Vec<String> {
         let view = self.view();
         let open = view.nodes(now).filter(|known| known.lets_in() && known.record.region == self.region);
-        open.min_by_key(|known| (known.record.players, known.record.node)).map(|known| known.record.url.clone())
+        let mut open: Vec<&Known> = open.collect();
+        open.sort_by_key(|known| (known.record.players, known.record.node));
+        open.into_iter().map(|known| known.record.url.clone()).collect()
     }
 
     /// What clients are told: the nodes behind this one in the order of their numbers, so that the players of a node that is gone spread.
@@ -322,7 +330,7 @@ mod tests {
         peers.view_mut().hear_node(record(0, 0), NOW);
         let ServerMsg::Nodes { urls } = decoded(&peers.told(NOW).expect("others")) else { panic!("nodes") };
         assert_eq!(urls, ["wss://n2.example", "wss://n3.example", "wss://n0.example"]);
-        assert_eq!(peers.any(NOW).as_deref(), Some("wss://n0.example"), "the emptiest");
+        assert_eq!(peers.open(NOW)[0], "wss://n0.example", "the emptiest");
         assert!(peers.told(NOW.plus_us(view::LEASE_US + 1)).is_none(), "they are not heard of any more");
     }
 

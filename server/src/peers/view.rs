@@ -128,6 +128,12 @@ impl View {
         self.owner(room, record, now).map(|_| record)
     }
 
+    /// The mode of a public room that is remembered, whether or not its node is there.
+    #[must_use]
+    pub fn mode_of(&self, room: RoomId) -> Option<ModeId> {
+        self.rooms.get(&room).filter(|(record, _)| record.code.is_none()).map(|(record, _)| ModeId(record.mode))
+    }
+
     /// The node of a room, while it is there.
     fn owner(&self, room: RoomId, record: &RoomRecord, now: MonoTime) -> Option<&Known> {
         self.node(node_of_room(room), now).filter(|known| known.record.epoch == record.epoch)

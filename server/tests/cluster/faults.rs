@@ -63,9 +63,11 @@ async fn a_node_whose_link_is_cut_is_hidden_goes_on_and_is_whole_again_when_it_h
     assert_eq!(beside, room);
     let mut again = Puppet::hello(two.address(), Some(token)).await;
     assert!(matches!(again.hear().await, ServerMsg::Welcome { resumed: true, .. }));
-    // Elsewhere nobody knows the session any more, and the player is seated anew.
+    // Elsewhere nobody knows the session any more, and the player is seated anew, in a room like the one that was lost.
     let mut elsewhere = Puppet::hello(one.address(), Some(token)).await;
     assert!(matches!(elsewhere.hear().await, ServerMsg::Welcome { resumed: false, .. }));
+    elsewhere.join("Ann", RoomChoice::Room(room)).await;
+    assert!(one.rooms().contains(&elsewhere.seat().await));
     link.heal();
     one.sees(&[2], 1).await;
     let mut found = Puppet::hello(one.address(), Some(token)).await;

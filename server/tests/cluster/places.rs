@@ -72,16 +72,18 @@ async fn a_node_that_drains_sends_players_to_others_and_nobody_is_sent_to_it() {
     let (one, two) = (cluster.node(1).await, cluster.node(2).await);
     one.sees(&[2], 1).await;
     two.sees(&[1], 1).await;
+    let (mut bob, ..) = Puppet::seated(one.address(), "Bob", RoomChoice::Quick).await;
     one.0.drain().await;
     let (mut ann, _) = Puppet::joining(one.address(), "Ann", RoomChoice::Quick).await;
     assert_eq!(ann.redirect().await, (url_of(2), Some(RoomChoice::Quick)));
     let knows = || {
         let (peers, now) = (two.app().lobby.peers.clone().expect("a node"), two.app().lobby.context.clock.now());
-        peers.any(now).is_none()
+        peers.open(now).is_empty()
     };
     look_until("the other node to know", knows).await;
     // It leaves, and says so: nobody waits for the end of its lease.
     one.end().await;
+    assert_eq!(bob.redirect_when_it_ends().await, (url_of(2), None));
     look_until("the farewell", || two.others().is_empty()).await;
     two.end().await;
 }

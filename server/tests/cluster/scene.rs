@@ -288,6 +288,16 @@ impl Puppet {
         to
     }
 
+    /// Where it is sent by a node that ends.
+    pub(crate) async fn redirect_when_it_ends(&mut self) -> (String, Option<RoomChoice>) {
+        let to = match self.hear().await {
+            ServerMsg::Redirect { url, join } => (url, join),
+            other => panic!("a redirect was due, not {other:?}"),
+        };
+        assert_eq!(self.closed().await, 1001);
+        to
+    }
+
     /// The code that it is closed with.
     pub(crate) async fn closed(&mut self) -> u16 {
         loop {

@@ -298,6 +298,19 @@ mod tests {
     }
 
     #[test]
+    fn whoever_gives_up_a_node_that_is_gone_asks_for_a_seat_in_the_same_mode() {
+        let mut client = playing();
+        client.switch(NOW, RoomChoice::Room(RoomId(7)), Role::Play);
+        receive(&mut client, &joined(7, Role::Play));
+        receive(&mut client, &ServerMsg::Redirect { url: "ws://b.example".to_owned(), join: None });
+        client.handle_open_at(NOW, Arrival::Anew);
+        assert!(matches!(sent(&mut client), ClientMsg::Hello { resume: None, .. }));
+        receive(&mut client, &welcome(false));
+        let join = sent(&mut client);
+        assert!(matches!(join, ClientMsg::Join { room: RoomChoice::Mode(ModeId(0)), .. }), "{join:?}");
+    }
+
+    #[test]
     fn the_room_of_a_redirect_is_not_asked_for_elsewhere_nor_when_the_player_has_chosen_again() {
         for (case, arrival) in
             [("elsewhere", Arrival::Other), ("again", Arrival::Redirected), ("none", Arrival::Redirected)]

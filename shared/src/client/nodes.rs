@@ -31,6 +31,9 @@ pub enum NodeError {
     /// It is not encrypted, and home is.
     #[error("it is not encrypted, unlike the address that this client was started with")]
     Insecure,
+    /// It could not be reached when the client was last sent there.
+    #[error("it could not be reached when this client was last sent there: what was there is given up")]
+    Gone,
     /// Too many redirects led to no seat.
     #[error("{REDIRECTS_MAX} redirects in a row led to no seat")]
     TooMany,
@@ -45,6 +48,9 @@ pub enum Arrival {
     Other,
     /// The node that the one before has named in a redirect.
     Redirected,
+    /// The node of the connection before, which has sent the client to one that cannot be reached: what it had there is given up, and it
+    /// asks for a seat here.
+    Anew,
 }
 
 /// What came of the redirect of the present connection.
@@ -54,6 +60,8 @@ enum Redirect {
     None,
     Followed,
     Ignored,
+    /// It named a node that is gone.
+    GivenUp,
 }
 
 /// The nodes of a cluster as one client knows them. See the module.
@@ -69,6 +77,8 @@ pub struct Nodes {
     /// Attempts in a row that ended before they were open, those after short pauses left out.
     failures: u32,
     redirect: Redirect,
+    /// A node that could not be reached when the client was sent there.
+    gone: Option<String>,
     /// Redirects followed since the last seat.
     redirects: u32,
     backoff: Backoff,
@@ -85,6 +95,7 @@ impl Nodes {
             is_open: false,
             failures: 0,
             redirect: Redirect::None,
+            gone: None,
             redirects: 0,
             backoff: Backoff::new(seed),
         }
@@ -118,6 +129,7 @@ impl Nodes {
         match self.redirect {
             _ if self.url() != self.current => Arrival::Other,
             Redirect::Followed => Arrival::Redirected,
+            Redirect::GivenUp => Arrival::Anew,
             Redirect::None | Redirect::Ignored => Arrival::Same,
         }
     }
@@ -140,6 +152,7 @@ impl Nodes {
     pub fn handle_open(&mut self) {
         if !self.is_open {
             self.current = self.url().to_owned();
+            self.gone = self.gone.take().filter(|gone| *gone != self.current);
             (self.is_open, self.failures, self.redirect) = (true, 0, Redirect::None);
         }
     }
@@ -172,6 +185,10 @@ impl Nodes {
     pub fn handle_redirect(&mut self, url: &str) -> Result<(), NodeError> {
         self.redirect = Redirect::Ignored;
         let url = self.socket_of(url)?;
+        if self.gone.as_ref() == Some(&url) {
+            self.redirect = Redirect::GivenUp;
+            return Err(NodeError::Gone);
+        }
         if self.redirects == REDIRECTS_MAX {
             // After the pause that follows they may have come to agree.
             self.redirects = 0;
@@ -193,13 +210,16 @@ impl Nodes {
             return pause_ms;
         }
         self.failures += 1;
+        if self.redirect == Redirect::Followed && self.turn() > 0 {
+            self.gone = Some(self.current.clone());
+        }
         let is_round_over = self.turn() == 0 && (self.failures > 1 || self.count() == 1);
         if is_round_over { self.backoff.next_pause_ms() } else { self.backoff.same_pause_ms() }
     }
 
     fn pause_after_open_ms(&mut self, code: Option<CloseCode>) -> u32 {
         let short = match self.redirect {
-            Redirect::Followed => {
+            Redirect::Followed | Redirect::GivenUp => {
                 self.backoff.start_short();
                 self.backoff.short_pause_ms()
             }
@@ -314,6 +334,31 @@ mod tests {
         assert!((250..=500).contains(&nodes.handle_end(None)), "lost");
         assert_eq!(nodes.arrival(), Arrival::Same);
         assert_eq!(fail(&mut nodes, 5), "h1 h1 b1 c2 h2 ");
+    }
+
+    #[test]
+    fn whoever_is_sent_back_to_a_node_that_is_gone_gives_up_what_was_there() {
+        let mut nodes = playing();
+        nodes.handle_redirect("ws://b.example").expect("an address");
+        nodes.handle_end(RESTARTING);
+        nodes.handle_open();
+        nodes.handle_seated();
+        nodes.handle_end(None);
+        assert_eq!(fail(&mut nodes, 2), "b1 b1 ");
+        nodes.handle_open();
+        // The others do not know yet that it is gone; it may be that only this client could not reach it.
+        nodes.handle_redirect("ws://b.example").expect("the first time");
+        nodes.handle_end(RESTARTING);
+        assert_eq!(nodes.arrival(), Arrival::Redirected);
+        while next(&nodes) == 'b' {
+            nodes.handle_end(None);
+        }
+        nodes.handle_open();
+        assert_eq!(nodes.handle_redirect("ws://b.example"), Err(NodeError::Gone));
+        assert!(nodes.handle_end(RESTARTING) < 40, "at once");
+        assert_eq!((next(&nodes), nodes.arrival()), ('h', Arrival::Anew));
+        nodes.handle_open();
+        assert_eq!(nodes.arrival(), Arrival::Same);
     }
 
     #[test]

@@ -105,9 +105,15 @@ impl Session {
         }
         self.redirect = None;
         self.join_once = self.redirect_join.take().filter(|_| arrival == Arrival::Redirected);
-        if self.join_once.is_some() {
+        if self.join_once.is_some() || arrival == Arrival::Anew {
             // The seat is asked for in a new session; that of the token stays where it was.
             self.token = None;
+        }
+        if let (Arrival::Anew, Some(RoomChoice::Room(_) | RoomChoice::Reserved { .. }), Some(seat)) =
+            (arrival, self.config.room, self.seat)
+        {
+            // That room is gone with its node.
+            self.config.room = Some(RoomChoice::Mode(seat.mode));
         }
         while let Some(id) = self.requests.drop_one() {
             out.emit(ClientEvent::Answered { id, answer: Answer::None });

@@ -19,10 +19,10 @@ impl<G: Game> Connection<G> {
         }
     }
 
-    /// Delivers a message that every connection gets which was welcomed.
+    /// Delivers a message that every connection gets which was welcomed, at once: the next snapshot may not come.
     pub(crate) fn tell(&mut self, message: &EncodedMessage, outputs: &mut VecDeque<Output<G>>) {
-        if self.session != 0 {
-            self.deliver(message.clone(), outputs);
+        if self.session != 0 && !self.is_closing {
+            outputs.push_back(Output::Message(self.id.key, message.clone()));
         }
     }
 
