@@ -111,6 +111,12 @@ pub trait Cartridge: Sized + 'static {
         format!("welcome, {name}")
     }
 
+    /// A word or two about the own player for the title of a tab that is in the background, such as "sunk"; `None` if all is well.
+    #[must_use]
+    fn news(_own: &<Self::Game as Game>::LocalPlayerState) -> Option<&'static str> {
+        None
+    }
+
     /// The player's score, if their own state knows it sooner than the standings.
     #[must_use]
     fn score(_own: &<Self::Game as Game>::LocalPlayerState) -> Option<i32> {

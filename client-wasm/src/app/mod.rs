@@ -51,6 +51,7 @@ use crate::hud::network_lab::NetworkLab;
 use crate::hud::play::Play;
 use crate::hud::replay_bar::ReplayBar;
 use crate::hud::screens::Screens;
+use crate::hud::tab::TabTitle;
 use crate::input::{Devices, LastUsed};
 use crate::quality::Quality;
 use crate::sound::{Sounds, Speaker};
@@ -96,6 +97,7 @@ pub(crate) struct App<C: Cartridge> {
     wake: Rc<dyn Fn()>,
     devices: Rc<RefCell<Devices>>,
     screens: Screens,
+    tab: TabTitle,
     lobby: Lobby,
     chat: Chat,
     play: Play,
@@ -134,6 +136,7 @@ impl<C: Cartridge> App<C> {
         Ok(App {
             cartridge: C::new(&Page { document: &document })?,
             screens: Screens::new(&document, C::GUEST)?,
+            tab: TabTitle::new(&document),
             lobby: Lobby::new(&document)?,
             chat: Chat::new(&document)?,
             play: Play::new(&document)?,
