@@ -55,6 +55,7 @@ impl<C: Cartridge> App<C> {
             "in" => self.go_by_invite(),
             "not-in" => self.lobby.close_invite(),
             "copy" => self.copy_link(),
+            "share" => self.share_link(),
             "last-minute" => self.watch_last_minute(),
             "chat" => self.toggle_chat(),
             "channel" => self.chat.switch_channel(),
