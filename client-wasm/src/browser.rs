@@ -229,6 +229,13 @@ pub(crate) fn address(path: &str) -> String {
     format!("{}{path}", base())
 }
 
+/// The function of the navigator that hands a link to the system; phones have it, most desktops do not, and no page over plain HTTP does.
+#[must_use]
+pub(crate) fn share() -> Option<js_sys::Function> {
+    let navigator = window()?.navigator();
+    js_sys::Reflect::get(&navigator, &"share".into()).ok()?.dyn_into().ok()
+}
+
 /// The address's parameter that names a public room.
 pub(crate) const ROOM: &str = "room";
 

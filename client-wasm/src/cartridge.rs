@@ -92,6 +92,13 @@ pub trait Cartridge: Sized + 'static {
         Controls::usual_key(code)
     }
 
+    /// The bits of a gamepad's button in [`Controls::held`] by its number in the browser's standard mapping, such as 7 for the right
+    /// trigger; 0 for buttons without a meaning. The sticks are [`Controls::left`] and [`Controls::right`]; the shell keeps Start (9).
+    #[must_use]
+    fn gamepad_button(number: u32) -> u32 {
+        Controls::usual_gamepad_button(number)
+    }
+
     /// What the game adds to the full renderer.
     #[must_use]
     fn shaders() -> Shaders {
@@ -102,6 +109,12 @@ pub trait Cartridge: Sized + 'static {
     #[must_use]
     fn welcome(name: &str) -> String {
         format!("welcome, {name}")
+    }
+
+    /// A word or two about the own player for the title of a tab that is in the background, such as "sunk"; `None` if all is well.
+    #[must_use]
+    fn news(_own: &<Self::Game as Game>::LocalPlayerState) -> Option<&'static str> {
+        None
     }
 
     /// The player's score, if their own state knows it sooner than the standings.
@@ -237,6 +250,7 @@ pub struct Cues<'a> {
     pub(crate) sounds: &'a mut Sounds,
     pub(crate) camera: &'a mut Camera,
     pub(crate) play: &'a mut Play,
+    pub(crate) rumble: &'a mut f32,
 }
 
 impl Cues<'_> {
@@ -258,6 +272,12 @@ impl Cues<'_> {
     /// Shakes the camera, 0..=1; the sum of all shakes is at most 1.
     pub fn shake(&mut self, strength: f32) {
         self.camera.shake(strength);
+    }
+
+    /// Lets the gamepad rumble, 0..=1: for what the player feels, such as a hit. The strongest of an image counts. Nothing happens
+    /// without a gamepad, for spectators, or where reduced motion is asked for.
+    pub fn rumble(&mut self, strength: f32) {
+        *self.rumble = self.rumble.max(strength.clamp(0.0, 1.0));
     }
 
     /// What the picture shows.

@@ -74,6 +74,14 @@ pub(crate) fn when_settled(promise: &JsValue, call: impl FnOnce(JsValue) + 'stat
     promise.unchecked_ref::<Thenable>().then(&call, &call);
 }
 
+/// Lets a promise settle unnoticed. A rejection without a handler would count as an error of the page; `Boolean` takes anything.
+pub(crate) fn ignore(promise: &JsValue) {
+    if let Some(window) = browser::window() {
+        let handler = get(&window, "Boolean");
+        promise.unchecked_ref::<Thenable>().then(&handler, &handler);
+    }
+}
+
 /// The JSON of a reply; of a refusal, its detail (RFC 9457).
 fn read(good: bool, text: &str) -> Answer {
     match (good, JSON::parse(text)) {

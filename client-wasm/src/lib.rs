@@ -14,7 +14,7 @@
 //! | `flat` | flat shapes on a 2D canvas, where there is no GPU |
 //! | `particles`, `camera`, `color` | helpers for drawing |
 //! | `hud` | scores, board, match, lobby, chat, menus: elements of the page |
-//! | `input` | keyboard, mouse, touch |
+//! | `input` | keyboard, mouse, touch, gamepad |
 //! | `synth`, `sound` | computes and plays sounds |
 //! | `quality` | which renderer and effects this machine can afford |
 //! | `browser`, `probe`, `random` | the browser's API, the state for tests, randomness for visual effects |

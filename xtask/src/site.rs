@@ -27,7 +27,7 @@ use crate::process::run;
 use crate::workspace::{WASM_TARGET, broadside, cargo, short, target_dir};
 
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 9;
+const RECIPE: u32 = 10;
 
 /// Folder of the pages for developers, which players do not load.
 const DEV: &str = "dev";
@@ -48,6 +48,8 @@ const BUILD_SECTION: &str = "build";
 
 /// The game's page.
 const PAGE: &str = "index.html";
+/// What a browser installs the page by; it has the game's name.
+const MANIFEST: &str = "manifest.webmanifest";
 /// Pages for addresses that are one folder deeper, made of others: of links of private rooms, of recorded matches, of players, of links
 /// between friends.
 const DEEP_PAGES: [(&str, &str); 4] = [
@@ -57,13 +59,18 @@ const DEEP_PAGES: [(&str, &str); 4] = [
     ("friends.html", "friend/index.html"),
 ];
 /// What a first visit to the game does not load: pages beside it, and folders of what they need.
-const NOT_FIRST: [&str; 10] = [
+const NOT_FIRST: [&str; 15] = [
     "CREDITS.md",
     "account.html",
     "admin.html",
     "compare.html",
     "friends.html",
+    "icon-192.png",
+    "icon-512.png",
+    "icon-apple.png",
+    "icon-maskable.png",
     "leaderboards.html",
+    "og.jpg",
     "profile.html",
     "replay.js",
     "replay_bg.wasm",
@@ -135,6 +142,8 @@ fn make(
     let own = sources.get(Path::new(parts::FILE)).map_or_else(|| Ok(String::new()), fs::read_to_string)?;
     let page = parts::fill(&fs::read_to_string(fresh.join(PAGE))?, &own, &game.page)?;
     fs::write(fresh.join(PAGE), page)?;
+    let manifest = manifest(&fs::read_to_string(fresh.join(MANIFEST))?, &own, &game.page)?;
+    fs::write(fresh.join(MANIFEST), manifest)?;
     stamp(fresh, build)?;
     for (page, deep) in DEEP_PAGES {
         let (page, deep) = (fs::read_to_string(fresh.join(page))?, fresh.join(deep));
@@ -142,6 +151,15 @@ fn make(
         fs::write(deep, page.replace("=\"./", "=\"../"))?;
     }
     files(fresh)?.iter().try_for_each(|file| compress(file))
+}
+
+/// Fills a manifest with the game's name.
+fn manifest(text: &str, own: &str, package: &str) -> Result<String> {
+    let filled = parts::fill(text, own, package)?;
+    serde_json::from_str::<serde_json::Value>(&filled).with_context(|| {
+        format!("{}: title and description are also in {MANIFEST}, so no quotes there", parts::FILE)
+    })?;
+    Ok(filled)
 }
 
 /// Puts the number of the build into every page and script that has a place for it.
@@ -267,6 +285,17 @@ fn report(web: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use std::io::Read;
+
+    #[test]
+    fn a_manifest_has_the_games_name_and_stays_json() {
+        let text = fs::read_to_string(broadside().join("assets").join(MANIFEST)).expect("it is an asset");
+        let own = |title: &str| format!("<template id=\"title\">{title}</template>");
+        let filled = manifest(&text, &own("Star Dots"), "my-dots-page").expect("a plain title");
+        let filled: serde_json::Value = serde_json::from_str(&filled).expect("it is JSON");
+        assert_eq!((&filled["name"], &filled["start_url"]), (&"Star Dots".into(), &"./".into()));
+        let why = manifest(&text, &own("\"Dots\""), "my-dots-page").expect_err("it would end the text");
+        assert!(why.to_string().contains("no quotes"), "{why}");
+    }
 
     #[test]
     fn compressed_bytes_come_back_as_they_were() {

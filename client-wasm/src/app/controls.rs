@@ -1,5 +1,6 @@
 //! Buttons, menus and sound: everything the player does besides playing. A button's `data-act` names its action.
 
+use broadside_shared::client::Client;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::game::{Game, ModeSpec};
 use broadside_shared::ids::{PlayerId, RoomId};
@@ -12,6 +13,7 @@ use super::App;
 use super::chat::PendingRequest;
 use crate::browser;
 use crate::cartridge::Cartridge;
+use crate::hud::tab::TabFacts;
 use crate::input::controls::Controls;
 use crate::sound::SoundId;
 
@@ -53,6 +55,7 @@ impl<C: Cartridge> App<C> {
             "in" => self.go_by_invite(),
             "not-in" => self.lobby.close_invite(),
             "copy" => self.copy_link(),
+            "share" => self.share_link(),
             "last-minute" => self.watch_last_minute(),
             "chat" => self.toggle_chat(),
             "channel" => self.chat.switch_channel(),
@@ -107,6 +110,20 @@ impl<C: Cartridge> App<C> {
         self.devices.borrow_mut().release();
         self.quality.forget();
         self.stale = true;
+        let facts = browser::hidden().then(|| self.tab_facts());
+        self.tab.handle_visibility(facts);
+    }
+
+    fn tab_facts(&self) -> TabFacts {
+        let client = self.connection.as_ref().map(|connection| &connection.client);
+        // Nobody comes back for what happens to others.
+        let playing = client.filter(|_| self.flow.is_playing() && !self.flow.is_spectating());
+        TabFacts {
+            state: *self.flow.state(),
+            match_phase: playing.and_then(Client::match_status).map(|status| (status.phase, status.round)),
+            own: playing.and_then(Client::local_player).and_then(C::news),
+            messages: self.chat.received(),
+        }
     }
 
     /// Serves the connection outside of drawn images: on arrivals, and in the background.
@@ -120,6 +137,8 @@ impl<C: Cartridge> App<C> {
             }
             // No image takes them in the background, and the chat must be complete on return.
             self.take_events();
+            let facts = self.tab_facts();
+            self.tab.show(facts);
         }
     }
 

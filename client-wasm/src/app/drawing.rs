@@ -135,12 +135,12 @@ impl<C: Cartridge> App<C> {
             canvas.set_width(width);
             canvas.set_height(height);
         }
-        self.camera.fit(Vec2::new(width as f32, height as f32), self.devices.borrow().touch);
+        self.camera.fit(Vec2::new(width as f32, height as f32), self.devices.borrow().touch());
     }
 
     pub(super) fn draw(&mut self, seconds: f64, dt: f32) {
         let css_wide = self.canvas.client_width().max(1) as f32;
-        let window = Window { px: self.camera.half.x * 2.0 / css_wide, touch: self.devices.borrow().touch };
+        let window = Window { px: self.camera.half.x * 2.0 / css_wide, touch: self.devices.borrow().touch() };
         let css = self.ratio();
         let surface = match &mut self.drawing {
             Drawing::Nothing => return,

@@ -216,15 +216,15 @@ impl<C: Cartridge> App<C> {
         self.lobby.pause_invite(None);
         self.rooms_at_ms = 0.0;
         self.enter_place(Place::Title { seed: browser::entropy() });
-        self.screens.face(Face::Menu, self.devices.borrow().touch);
+        self.screens.face(Face::Menu, self.devices.borrow().last_used);
         self.screens.help(false);
     }
 
     fn show_room(&mut self, spectating: bool, resumed: bool) {
-        let touch = self.devices.borrow().touch;
+        let last_used = self.devices.borrow().last_used;
         self.play.reset();
         self.enter_place(Place::Room);
-        self.screens.face(if spectating { Face::Spectate } else { Face::Play }, touch);
+        self.screens.face(if spectating { Face::Spectate } else { Face::Play }, last_used);
         self.screens.focus_game();
         self.show_own_link();
         let seat = self.client().and_then(|client| Some((client.room()?.0, client.player()?)));

@@ -17,7 +17,9 @@ use crate::hud::match_status::{Cue, MatchViewer};
 use crate::hud::network_lab::NetworkLab;
 use crate::hud::play::Meter;
 use crate::hud::screens::Face;
+use crate::input::LastUsed;
 use crate::input::controls::Controls;
+use crate::input::gamepad_shell;
 use crate::input::keys::Command;
 use crate::probe::Report;
 use crate::sound::{Ear, SoundId};
@@ -86,6 +88,7 @@ impl<C: Cartridge> App<C> {
         self.draw(now_ms / 1000.0, dt);
         self.images += 1;
         self.update_sound();
+        self.rumble();
     }
 
     /// Runs the client's due ticks with the current input and sends what is due: many times per second, however rarely an image
@@ -152,8 +155,8 @@ impl<C: Cartridge> App<C> {
                 Face::Lost
             }
         };
-        self.screens.face(face, devices.touch);
-        if devices.touch {
+        self.screens.face(face, devices.last_used);
+        if devices.touch() {
             self.screens.thumbs(&devices.thumbs);
         }
         drop(devices);
@@ -173,13 +176,19 @@ impl<C: Cartridge> App<C> {
     ) -> Option<T> {
         let client = shown_client(&self.replay, &self.connection)?;
         let image = image_of(client, &self.flow, &self.lab, dt);
-        let mut cues = Cues { sounds: &mut self.sounds, camera: &mut self.camera, play: &mut self.play };
+        let mut cues =
+            Cues { sounds: &mut self.sounds, camera: &mut self.camera, play: &mut self.play, rumble: &mut self.rumble };
         Some(call(&mut self.cartridge, &image, &mut cues))
     }
 
     fn show_title_world(&mut self, dt: f32) {
         if self.behind_title {
-            let mut cues = Cues { sounds: &mut self.sounds, camera: &mut self.camera, play: &mut self.play };
+            let mut cues = Cues {
+                sounds: &mut self.sounds,
+                camera: &mut self.camera,
+                play: &mut self.play,
+                rumble: &mut self.rumble,
+            };
             let at = self.cartridge.advance_title(dt, &mut cues);
             self.camera.follow(at, Vec2::ZERO, Vec2::ZERO, dt);
         }
@@ -199,7 +208,8 @@ impl<C: Cartridge> App<C> {
         let focus = self.stage(dt, |cartridge, image, _| cartridge.focus(image)).flatten();
         self.focus = focus.unwrap_or(Focus::at(self.focus.at));
         let devices = self.devices.borrow();
-        let pointer = if devices.touch || self.flow.is_spectating() { Vec2::ZERO } else { devices.pointer };
+        let is_mouse = devices.last_used == LastUsed::Mouse && !self.flow.is_spectating();
+        let pointer = if is_mouse { devices.pointer } else { Vec2::ZERO };
         drop(devices);
         self.camera.follow(self.focus.at, self.focus.velocity, pointer, dt);
         self.show_play();
@@ -249,6 +259,16 @@ impl<C: Cartridge> App<C> {
                 Cue::Won => SoundId::WON,
                 Cue::Over => SoundId::CLICK,
             });
+        }
+    }
+
+    /// Lets the gamepad of a player rumble as this image asked for.
+    fn rumble(&mut self) {
+        let strength = std::mem::take(&mut self.rumble);
+        let plays = self.flow.is_playing() && !self.flow.is_spectating();
+        let holds = self.devices.borrow().last_used == LastUsed::Gamepad;
+        if strength > 0.0 && plays && holds && !browser::wants_calm() {
+            gamepad_shell::rumble(strength);
         }
     }
 

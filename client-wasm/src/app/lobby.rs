@@ -10,6 +10,7 @@ use crate::cartridge::Cartridge;
 use crate::fetch::{self, Answer, text};
 use crate::flow::LAST_MINUTE;
 use crate::hud::lobby::RoomSummary;
+use crate::probe::Report;
 
 /// Milliseconds between two updates of the list of rooms while it is visible.
 const ROOMS_EVERY_MS: f64 = 3_000.0;
@@ -97,14 +98,12 @@ impl<C: Cartridge> App<C> {
 
     /// Copies the link to the clipboard.
     pub(super) fn copy_link(&mut self) {
-        let room = self.invite.filter(|_| self.flow.is_at_title()).or(self.flow.room());
-        let (Some(invite), Some(app)) = (room, self.shared.upgrade()) else { return };
+        let (Some(link), Some(app)) = (self.shared_link(), self.shared.upgrade()) else { return };
         // Pages that were loaded over plain HTTP from another machine have no clipboard.
         let clipboard = browser::window().map(|window| fetch::get(&window.navigator(), "clipboard"));
         let written = clipboard.filter(JsValue::is_object).and_then(|clipboard| {
             let write = fetch::get(&clipboard, "writeText");
-            let link = browser::address(&invite.path()).into();
-            write.dyn_ref::<js_sys::Function>().and_then(|write| write.call1(&clipboard, &link).ok())
+            write.dyn_ref::<js_sys::Function>().and_then(|write| write.call1(&clipboard, &link.into()).ok())
         });
         match written {
             Some(written) => fetch::when_settled(&written, move |error| {
@@ -112,6 +111,24 @@ impl<C: Cartridge> App<C> {
             }),
             None => self.show_copied(false),
         }
+    }
+
+    /// Hands the link to the system, which offers the programs that can send it.
+    pub(super) fn share_link(&self) {
+        let (Some(link), Some(share)) = (self.shared_link(), browser::share()) else { return };
+        let what = Report::new().with("title", self.document.title()).with("url", link);
+        if let Some(window) = browser::window()
+            && let Ok(settled) = share.call1(&window.navigator(), &what.into())
+        {
+            // People who change their mind are no failure.
+            fetch::ignore(&settled);
+        }
+    }
+
+    /// The link of the room that was created here, or of the current one.
+    fn shared_link(&self) -> Option<String> {
+        let room = self.invite.filter(|_| self.flow.is_at_title()).or(self.flow.room());
+        room.map(|room| browser::address(&room.path()))
     }
 
     fn show_copied(&mut self, done: bool) {

@@ -52,7 +52,8 @@ use crate::hud::network_lab::NetworkLab;
 use crate::hud::play::Play;
 use crate::hud::replay_bar::ReplayBar;
 use crate::hud::screens::Screens;
-use crate::input::Devices;
+use crate::hud::tab::TabTitle;
+use crate::input::{Devices, LastUsed};
 use crate::quality::Quality;
 use crate::sound::{Sounds, Speaker};
 use chat::PendingRequest;
@@ -68,6 +69,8 @@ pub(crate) struct App<C: Cartridge> {
     camera: Camera,
     batch: Batch,
     sounds: Sounds,
+    /// How strongly the gamepad is to rumble after this image, 0..=1.
+    rumble: f32,
     /// Whether the picture shows what is behind the title, and not a room.
     behind_title: bool,
     connection: Option<ServerConnection<C::Game>>,
@@ -97,6 +100,7 @@ pub(crate) struct App<C: Cartridge> {
     wake: Rc<dyn Fn()>,
     devices: Rc<RefCell<Devices>>,
     screens: Screens,
+    tab: TabTitle,
     lobby: Lobby,
     chat: Chat,
     play: Play,
@@ -130,10 +134,12 @@ impl<C: Cartridge> App<C> {
             drawing::open_drawing::<C>(&canvas, &document).map_err(|why| format!("cannot draw: {why}"))?;
         let mut camera = Camera::new(C::FRAMING);
         camera.calm = if browser::wants_calm() { 0.2 } else { 1.0 };
-        let devices = Devices::new(C::key, browser::is_held());
+        let last_used = if browser::is_held() { LastUsed::Touch } else { LastUsed::Mouse };
+        let devices = Devices::new(C::key, C::gamepad_button, last_used);
         Ok(App {
             cartridge: C::new(&Page { document: &document })?,
             screens: Screens::new(&document, C::GUEST)?,
+            tab: TabTitle::new(&document),
             lobby: Lobby::new(&document)?,
             chat: Chat::new(&document)?,
             play: Play::new(&document)?,
@@ -150,6 +156,7 @@ impl<C: Cartridge> App<C> {
             camera,
             batch: Batch::default(),
             sounds: Sounds::default(),
+            rumble: 0.0,
             behind_title: false,
             connection: None,
             kept_client: None,

@@ -12,7 +12,7 @@ use super::{App, Shared};
 use crate::browser::{self, listen};
 use crate::cartridge::Cartridge;
 use crate::hud::dom::element;
-use crate::input;
+use crate::input::{self, Devices};
 use crate::probe;
 
 /// Milliseconds between two calls for a tab in the background.
@@ -90,7 +90,7 @@ pub(super) fn attach<C: Cartridge>(app: &Shared<C>) -> Result<(), String> {
     });
     let shared = Rc::clone(app);
     probe::install(move || with(&shared, |app| app.report()).unwrap_or(wasm_bindgen::JsValue::NULL));
-    run_images(app);
+    run_images(app, devices, document);
     run_timers(app, &window)
 }
 
@@ -177,13 +177,14 @@ fn attach_replay<C: Cartridge>(app: &Shared<C>, document: &Document, canvas: &Ht
 type Frame = Closure<dyn FnMut(f64)>;
 
 /// Requests every animation frame from now on.
-fn run_images<C: Cartridge>(app: &Shared<C>) {
+fn run_images<C: Cartridge>(app: &Shared<C>, devices: Rc<RefCell<Devices>>, document: Document) {
     let slot: Rc<RefCell<Option<Frame>>> = Rc::default();
     let again = Rc::clone(&slot);
     let app = Rc::clone(app);
     let frame = Frame::new(move |_| {
         // First, so that a failure in this image does not stop the next one.
         request(&again);
+        input::gamepad_shell::poll(&devices, &document);
         with(&app, App::image);
     });
     *slot.borrow_mut() = Some(frame);

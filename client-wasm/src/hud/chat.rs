@@ -76,6 +76,8 @@ pub(crate) struct Chat {
     lines: VecDeque<ChatLine>,
     open: bool,
     unread: u32,
+    /// Messages of others so far, without those from before this page.
+    received: u32,
     channel: Channel,
     in_room: bool,
     chosen: String,
@@ -98,6 +100,7 @@ impl Chat {
             lines: VecDeque::new(),
             open: false,
             unread: 0,
+            received: 0,
             channel: Channel::Lobby,
             in_room: false,
             chosen: String::new(),
@@ -139,8 +142,9 @@ impl Chat {
             line.element.remove();
         }
         let ours = matches!(kind, ChatLineKind::Notice | ChatLineKind::DirectSent) || from == self.own;
-        if !self.open && !ours && age_ms < FRESH_MS {
-            self.unread += 1;
+        if !ours && age_ms < FRESH_MS {
+            self.received = self.received.saturating_add(1);
+            self.unread += u32::from(!self.open);
         }
         self.show_state();
     }
@@ -265,6 +269,12 @@ impl Chat {
     /// Opens the chat with a command about a player.
     pub(crate) fn begin_command(&mut self, command: &str, name: &str) {
         self.open(&format!("/{command} {} ", quoted(name)));
+    }
+
+    /// Messages of others so far.
+    #[must_use]
+    pub(crate) fn received(&self) -> u32 {
+        self.received
     }
 
     /// Everyone who wrote a line that is kept.

@@ -8,6 +8,7 @@ use wasm_bindgen::JsValue;
 use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
 
 use super::dom::{Shown, element, make};
+use crate::browser;
 use crate::fetch::{get, number, text};
 
 const LEADERS: usize = 8;
@@ -90,6 +91,10 @@ pub(crate) struct Lobby {
 impl Lobby {
     pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
+        let can_share = browser::share().is_some();
+        for button in ["invite-share", "pause-share"] {
+            shown(button)?.visible(can_share);
+        }
         Ok(Lobby {
             document: document.clone(),
             list: element(document, "rooms")?,

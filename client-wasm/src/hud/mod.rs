@@ -10,6 +10,7 @@
 //! | [`kill_feed`] | who sank whom |
 //! | [`replay_bar`] | the bar below a recorded match |
 //! | [`screens`] | title, pause, notices |
+//! | [`tab`] | the title of the browser's tab |
 //! | [`net_graph`] | the link's behavior, drawn and in numbers |
 //! | [`network_lab`] | simulated links, and switches for what hides lag |
 
@@ -24,3 +25,4 @@ pub(crate) mod network_lab;
 pub(crate) mod play;
 pub(crate) mod replay_bar;
 pub(crate) mod screens;
+pub(crate) mod tab;

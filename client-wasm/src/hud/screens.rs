@@ -2,11 +2,13 @@
 
 use broadside_shared::protocol::name::{Name, NameError};
 use js_sys::JsString;
+use wasm_bindgen::JsCast;
 use web_sys::{Document, HtmlButtonElement, HtmlElement, HtmlInputElement};
 
 use super::dom::{Shown, element, set_style};
 use crate::browser;
 use crate::flow::state::Notice;
+use crate::input::LastUsed;
 use crate::input::touch::Thumbs;
 
 /// Storage key of the name.
@@ -67,7 +69,7 @@ impl Screens {
         let shown = |id: &str| Shown::new(document, id);
         let stick = |id: &str| -> Result<_, String> {
             let base = element::<HtmlElement>(document, id)?;
-            let knob = base.first_element_child().and_then(|e| wasm_bindgen::JsCast::dyn_into(e).ok());
+            let knob = base.first_element_child().and_then(|e| e.dyn_into().ok());
             Ok((base, knob.ok_or("a stick has no knob")?))
         };
         Ok(Screens {
@@ -160,23 +162,23 @@ impl Screens {
         self.note.class(if bad { "bad" } else { "" });
     }
 
-    /// Shows a screen. `touch` shows the touch controls.
-    pub(crate) fn face(&mut self, face: Face, touch: bool) {
-        let class = match (face, touch) {
-            (Face::Menu, false) => "menu",
-            (Face::Menu, true) => "menu touch",
-            (Face::Play, false) => "play",
-            (Face::Play, true) => "play touch",
-            (Face::Spectate, false) => "play watch",
-            (Face::Spectate, true) => "play watch touch",
-            (Face::Replay, false) => "play replay",
-            (Face::Replay, true) => "play replay touch",
-            (Face::Wait, false) => "wait",
-            (Face::Wait, true) => "wait touch",
-            (Face::Lost, false) => "lost",
-            (Face::Lost, true) => "lost touch",
+    /// Shows a screen, with the controls of what the player used last.
+    pub(crate) fn face(&mut self, face: Face, last_used: LastUsed) {
+        let screen = match face {
+            Face::Menu => "menu",
+            Face::Play => "play",
+            Face::Spectate => "play watch",
+            Face::Replay => "play replay",
+            Face::Wait => "wait",
+            Face::Lost => "lost",
         };
-        self.body.class(class);
+        let device = match last_used {
+            LastUsed::Mouse => "",
+            LastUsed::Touch => " touch",
+            LastUsed::Gamepad => " gamepad",
+        };
+        let touch = last_used == LastUsed::Touch;
+        self.body.class(&[screen, device].concat());
         // A spectator steers nothing, but needs the menu button.
         self.sticks.visible(touch && matches!(face, Face::Play | Face::Spectate));
     }

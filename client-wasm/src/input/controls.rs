@@ -7,11 +7,11 @@ use glam::Vec2;
 pub struct Controls {
     /// The bits of everything that is held, such as [`Controls::UP`].
     pub held: u32,
-    /// The place in the world under the mouse; `None` with touch, or while the player may not steer.
+    /// The place in the world under the mouse; `None` with touch or a gamepad, or while the player may not steer.
     pub pointer: Option<Vec2>,
-    /// Where the left thumb pushes, at most 1 in length and zero at rest; `None` without a thumb.
+    /// Where the left thumb or stick pushes, at most 1 in length. A thumb is zero at rest and `None` without one, a stick `None` at rest.
     pub left: Option<Vec2>,
-    /// The same of the right thumb.
+    /// The same of the right thumb or stick.
     pub right: Option<Vec2>,
     /// Where the own player was last drawn, in world units: what the player aims from.
     pub own: Vec2,
@@ -47,13 +47,28 @@ impl Controls {
         }
     }
 
+    /// The bit of a gamepad's button by its number in the browser's standard mapping: A and the right trigger and bumper are
+    /// [`PRIMARY`](Self::PRIMARY), X and the left ones [`SECONDARY`](Self::SECONDARY), the d-pad is the arrows. 0 for most.
+    #[must_use]
+    pub fn usual_gamepad_button(number: u32) -> u32 {
+        match number {
+            0 | 5 | 7 => Self::PRIMARY,
+            2 | 4 | 6 => Self::SECONDARY,
+            12 => Self::UP,
+            13 => Self::DOWN,
+            14 => Self::LEFT,
+            15 => Self::RIGHT,
+            _ => 0,
+        }
+    }
+
     /// Whether any of these bits is held.
     #[must_use]
     pub fn holds(&self, bits: u32) -> bool {
         self.held & bits != 0
     }
 
-    /// Where the keys or the left thumb push, at most 1 in length, y down.
+    /// Where the keys, the d-pad or the left thumb or stick push, at most 1 in length, y down.
     #[must_use]
     pub fn direction(&self) -> Vec2 {
         let axis = |less, more| f32::from(u8::from(self.holds(more))) - f32::from(u8::from(self.holds(less)));
@@ -61,7 +76,7 @@ impl Controls {
         self.left.unwrap_or(keys).clamp_length_max(1.0)
     }
 
-    /// The unit vector from the own player to what the player aims at: with the mouse, or by pushing the right thumb. `None` while
+    /// The unit vector from the own player to what the player aims at: with the mouse, or by pushing the right thumb or stick. `None` while
     /// nothing is aimed at.
     #[must_use]
     pub fn aim(&self) -> Option<Vec2> {

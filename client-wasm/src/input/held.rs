@@ -36,6 +36,7 @@ impl Held {
     }
 
     /// Sets the `buttons` of a pointer, 0 for none.
+    #[inline(never)]
     pub(crate) fn point(&mut self, pointer: i32, buttons: u32) {
         self.pointers.retain(|(held, _)| *held != pointer);
         if buttons != 0 && self.pointers.len() < POINTERS_MAX {

@@ -1,8 +1,11 @@
-//! Keyboard, mouse and touch, as [`Controls`].
+//! Keyboard, mouse, touch and gamepad, as [`Controls`].
 //!
-//! [`held`], [`keys`], [`touch`] and [`Devices`] decide without a browser; [`listeners`] turns its events into theirs.
+//! [`held`], [`keys`], [`touch`], [`gamepad`] and [`Devices`] decide without a browser; [`listeners`] and [`gamepad_shell`] turn what
+//! it reports into theirs.
 
 pub(crate) mod controls;
+pub(crate) mod gamepad;
+pub(crate) mod gamepad_shell;
 pub(crate) mod held;
 pub(crate) mod keys;
 pub(crate) mod listeners;
@@ -14,25 +17,47 @@ use glam::Vec2;
 
 use crate::camera::Camera;
 use controls::Controls;
+use gamepad::{Gamepad, Reading};
 use held::Held;
 use keys::Command;
 use touch::Thumbs;
 
+/// The pointer that stands for the gamepad in [`Held`]; no browser gives this id.
+const GAMEPAD: i32 = i32::MIN;
 /// Commands kept until the next image; more than a hand can give in that time.
 const COMMANDS_MAX: usize = 8;
+
+/// What the player used last: it decides how aiming works, and which controls are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LastUsed {
+    /// Keyboard and mouse.
+    Mouse,
+    Touch,
+    Gamepad,
+}
+
+/// What a gamepad does in a menu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MenuMove {
+    Previous,
+    Next,
+    Press,
+}
 
 /// The state of all input devices.
 #[derive(Debug)]
 pub(crate) struct Devices {
     /// The bits that a key holds, by the browser's name for its position.
     key_bits: fn(&str) -> u32,
-    /// Keys, and buttons of the mouse or on a touch screen.
+    /// The bits that a button of a gamepad holds, by its number.
+    gamepad_bits: fn(u32) -> u32,
+    /// Keys, and buttons of the mouse, on a touch screen, or of a gamepad.
     pub(crate) held: Held,
     /// Pointer position, -1..=1 per axis, y down.
     pub(crate) pointer: Vec2,
     pub(crate) thumbs: Thumbs,
-    /// Whether the last pointer was a finger.
-    pub(crate) touch: bool,
+    gamepad: Gamepad,
+    pub(crate) last_used: LastUsed,
     /// Whether keys and buttons steer; off while a menu is open.
     pub(crate) steering: bool,
     pub(crate) commands: VecDeque<Command>,
@@ -98,13 +123,15 @@ pub(crate) struct PointerInput {
 impl Devices {
     /// Devices that hold nothing yet.
     #[must_use]
-    pub(crate) fn new(key_bits: fn(&str) -> u32, touch: bool) -> Self {
+    pub(crate) fn new(key_bits: fn(&str) -> u32, gamepad_bits: fn(u32) -> u32, last_used: LastUsed) -> Self {
         Devices {
             key_bits,
+            gamepad_bits,
             held: Held::default(),
             pointer: Vec2::ZERO,
             thumbs: Thumbs::default(),
-            touch,
+            gamepad: Gamepad::default(),
+            last_used,
             steering: false,
             commands: VecDeque::new(),
         }
@@ -116,13 +143,20 @@ impl Devices {
         if !self.steering {
             return Controls { own, ..Controls::default() };
         }
-        Controls {
-            held: self.held.buttons(),
-            pointer: (!self.touch).then(|| camera.world_at(self.pointer)),
-            left: self.thumbs.left.filter(|_| self.touch).map(|stick| stick.push()),
-            right: self.thumbs.right.filter(|_| self.touch).map(|stick| stick.push()),
-            own,
-        }
+        let (pointer, left, right) = match self.last_used {
+            LastUsed::Mouse => (Some(camera.world_at(self.pointer)), None, None),
+            LastUsed::Touch => {
+                (None, self.thumbs.left.map(|stick| stick.push()), self.thumbs.right.map(|stick| stick.push()))
+            }
+            LastUsed::Gamepad => (None, self.gamepad.left, self.gamepad.right),
+        };
+        Controls { held: self.held.buttons(), pointer, left, right, own }
+    }
+
+    /// Whether the touch controls are shown.
+    #[must_use]
+    pub(crate) fn touch(&self) -> bool {
+        self.last_used == LastUsed::Touch
     }
 
     /// The bits of the key that a touch button stands for.
@@ -140,6 +174,7 @@ impl Devices {
     pub(crate) fn release(&mut self) {
         self.held.release();
         self.thumbs = Thumbs::default();
+        self.gamepad.release();
     }
 
     /// Takes a key event; returns whether the key means something to the game.
@@ -167,16 +202,19 @@ impl Devices {
         let bits = self.bits_of(event.code);
         if pressed && bits != 0 {
             self.held.key_down(event.code, bits);
+            if self.last_used == LastUsed::Gamepad {
+                self.last_used = LastUsed::Mouse;
+            }
         }
         bits != 0 && !event.typing
     }
 
     pub(crate) fn handle_pointer(&mut self, event: PointerInput) {
         if event.finger {
-            self.touch = true;
+            self.last_used = LastUsed::Touch;
             return self.handle_finger(event);
         }
-        self.touch = false;
+        self.last_used = LastUsed::Mouse;
         self.pointer = event.at / event.window * 2.0 - 1.0;
         // Every event reports all buttons that are down: a second button comes as a move.
         let part = |mask: u16, button| if event.buttons & mask != 0 { button } else { 0 };
@@ -191,6 +229,27 @@ impl Devices {
             ) => now & self.held.pointed(event.pointer),
         };
         self.held.point(event.pointer, buttons);
+    }
+
+    /// Takes what the gamepad reports now, `None` for none. Gives what it does in a menu.
+    pub(crate) fn handle_gamepad(&mut self, reading: Option<Reading>) -> Option<MenuMove> {
+        let pressed = self.gamepad.take(reading);
+        self.held.point(GAMEPAD, self.gamepad.buttons(self.gamepad_bits));
+        if pressed != 0 || self.gamepad.left.is_some() || self.gamepad.right.is_some() {
+            self.last_used = LastUsed::Gamepad;
+        }
+        // Start opens and closes the menu; B, which the game may use, closes it.
+        let menu = if self.steering { gamepad::START } else { gamepad::START | gamepad::B };
+        if pressed & menu != 0 && self.commands.len() < COMMANDS_MAX {
+            self.commands.push_back(Command::Menu);
+        }
+        match pressed {
+            _ if self.steering => None,
+            pressed if pressed & gamepad::A != 0 => Some(MenuMove::Press),
+            pressed if pressed & (gamepad::UP | gamepad::LEFT) != 0 => Some(MenuMove::Previous),
+            pressed if pressed & (gamepad::DOWN | gamepad::RIGHT) != 0 => Some(MenuMove::Next),
+            _ => None,
+        }
     }
 
     fn handle_finger(&mut self, event: PointerInput) {
@@ -224,7 +283,7 @@ mod tests {
     const WINDOW: Vec2 = Vec2::new(800.0, 400.0);
 
     fn devices() -> Devices {
-        Devices::new(Controls::usual_key, false)
+        Devices::new(Controls::usual_key, Controls::usual_gamepad_button, LastUsed::Mouse)
     }
 
     fn down(code: &str) -> KeyInput<'_> {
@@ -345,5 +404,72 @@ mod tests {
             ..pointer_input(4, PointerAction::Cancel, PointerTarget::Page, 0)
         });
         assert_eq!(asks(&devices), (false, 0));
+    }
+
+    fn pad(left: Vec2, down: &[u32]) -> Option<Reading> {
+        Some(Reading { left, right: Vec2::ZERO, down: down.iter().fold(0, |all, button| all | 1 << button) })
+    }
+
+    fn controls(devices: &Devices) -> Controls {
+        devices.controls(Vec2::ZERO, &Camera::new(Framing::follow(WINDOW)))
+    }
+
+    #[test]
+    fn the_device_that_was_used_last_decides_how_aiming_works() {
+        let mut devices = Devices { steering: true, ..devices() };
+        assert!(controls(&devices).pointer.is_some());
+        devices.handle_gamepad(pad(Vec2::ZERO, &[]));
+        assert!(controls(&devices).pointer.is_some(), "a gamepad that lies on the table");
+        devices.handle_gamepad(pad(Vec2::X, &[]));
+        assert_eq!((controls(&devices).pointer, controls(&devices).left), (None, Some(Vec2::X)));
+        devices.handle_pointer(PointerInput {
+            finger: true,
+            ..pointer_input(1, PointerAction::Press, PointerTarget::Game, 1)
+        });
+        assert_eq!((controls(&devices).left, controls(&devices).right), (None, Some(Vec2::ZERO)));
+        devices.handle_gamepad(pad(Vec2::ZERO, &[7]));
+        assert_eq!(controls(&devices), Controls { held: Controls::PRIMARY, ..Controls::default() });
+        devices.handle_key(down("KeyW"));
+        assert!(controls(&devices).pointer.is_some(), "keys go with the mouse");
+    }
+
+    #[test]
+    fn a_gamepad_without_its_page_or_its_plug_holds_nothing() {
+        let mut devices = Devices { steering: true, ..devices() };
+        devices.handle_gamepad(pad(Vec2::X, &[7, 12]));
+        assert_eq!(devices.held.buttons(), Controls::PRIMARY | Controls::UP);
+        devices.release();
+        assert_eq!(controls(&devices), Controls::default());
+        devices.handle_gamepad(pad(Vec2::X, &[7]));
+        assert_eq!(
+            (devices.held.buttons(), controls(&devices).left),
+            (0, Some(Vec2::X)),
+            "the button counts when pressed again"
+        );
+        devices.handle_gamepad(None);
+        assert_eq!(controls(&devices), Controls::default());
+    }
+
+    #[test]
+    fn a_gamepad_steers_or_moves_through_a_menu_and_start_leads_from_one_to_the_other() {
+        let mut devices = Devices { steering: true, ..devices() };
+        assert_eq!((devices.handle_gamepad(pad(Vec2::ZERO, &[0, 1, 12])), devices.poll()), (None, None));
+        devices.handle_gamepad(pad(Vec2::ZERO, &[]));
+        devices.handle_gamepad(pad(Vec2::ZERO, &[9]));
+        assert_eq!(devices.poll(), Some(Command::Menu));
+        devices.steering = false;
+        for (button, wanted) in [
+            (12, MenuMove::Previous),
+            (13, MenuMove::Next),
+            (14, MenuMove::Previous),
+            (15, MenuMove::Next),
+            (0, MenuMove::Press),
+        ] {
+            assert_eq!(devices.handle_gamepad(pad(Vec2::ZERO, &[button])), Some(wanted), "{button}");
+            assert_eq!(devices.handle_gamepad(pad(Vec2::ZERO, &[])), None);
+        }
+        assert_eq!(devices.handle_gamepad(pad(Vec2::Y, &[])), Some(MenuMove::Next));
+        devices.handle_gamepad(pad(Vec2::ZERO, &[1]));
+        assert_eq!(devices.poll(), Some(Command::Menu));
     }
 }

@@ -248,8 +248,10 @@ fn media_type(path: &str) -> &'static str {
         "wasm" => "application/wasm",
         "svg" => "image/svg+xml",
         "png" => "image/png",
+        "jpg" => "image/jpeg",
         "ico" => "image/x-icon",
-        "json" | "webmanifest" => "application/json",
+        "json" => "application/json",
+        "webmanifest" => "application/manifest+json",
         "txt" | "md" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
@@ -295,6 +297,19 @@ mod tests {
         assert_eq!(connects("game.example", None), "'self' ws://game.example wss://game.example");
         for no_source in ["[::1]:8080", "", "x; script-src *", "a b", "*"] {
             assert_eq!(connects(no_source, None), "'self'", "{no_source}");
+        }
+    }
+
+    #[test]
+    fn what_an_installed_page_needs_has_its_media_type() {
+        for (path, wanted) in [
+            ("manifest.webmanifest", "application/manifest+json"),
+            ("icon-192.png", "image/png"),
+            ("og.jpg", "image/jpeg"),
+            ("openapi.json", "application/json"),
+            ("LICENSE", "application/octet-stream"),
+        ] {
+            assert_eq!(media_type(path), wanted, "{path}");
         }
     }
 

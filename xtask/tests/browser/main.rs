@@ -11,6 +11,7 @@ mod driver;
 mod gate;
 mod hands;
 mod honest;
+mod install;
 #[path = "../../../server/tests/cluster/nats.rs"]
 #[expect(dead_code, reason = "the tests of the server use all of it")]
 mod nats;

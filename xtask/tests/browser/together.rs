@@ -28,6 +28,36 @@ async fn waits_for_snapshots(page: &Page, what: &str) -> State {
     page.wait_for(what, |state| state.is_playing() && number(&state["snapshots"]) > seen + A_WHILE).await
 }
 
+/// Hides the page, or shows it again, as another tab over it does.
+async fn hide(page: &Page, hidden: bool) {
+    const SCRIPT: &str = "const [hidden] = arguments;
+        Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'))";
+    page.script(SCRIPT, vec![json!(hidden)]).await;
+}
+
+#[tokio::test]
+async fn a_hidden_tab_says_in_its_title_what_to_come_back_for() {
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let ann = browser.open(SMALL, &server.url("/?name=Ann&autojoin=1&effects=low")).await;
+    let ben = browser.open(SMALL, &server.url("/?name=Ben&autojoin=1&effects=low")).await;
+    ann.wait_for("a ship to steer", State::is_playing).await;
+    ben.wait_for("a ship to steer", State::is_playing).await;
+    assert_eq!(ann.text("title").await, "Broadside");
+    hide(&ann, true).await;
+    ben.say("where are you?").await;
+    ann.wait_for_text("title", "1 message - Broadside").await;
+    ben.say("hello?").await;
+    ann.wait_for_text("title", "2 messages - Broadside").await;
+    hide(&ann, false).await;
+    assert_eq!(ann.text("title").await, "Broadside");
+    hide(&ann, true).await;
+    server.kill().await;
+    ann.wait_for_text("title", "connection lost - Broadside").await;
+    assert_eq!(ann.errors().await, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn two_friends_meet_by_a_link_and_talk() {
     let server = Server::start().await;

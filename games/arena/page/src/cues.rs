@@ -40,14 +40,18 @@ pub(crate) fn drive(stage: &Stage, cues: &mut Cues<'_>) {
     cues.drive(ENGINE, thrust * 0.20, 0.75 + 0.55 * pace);
 }
 
-/// Shakes the camera for hits on the own ship and for wrecks nearby.
+/// Shakes the camera for hits on the own ship and for wrecks nearby; the gamepad rumbles for hits on the own ship.
 fn shake(effect: &Effect, own: impl Fn(u16) -> bool, cues: &mut Cues<'_>) {
     let strength = match *effect {
         Effect::Struck { player, shielded, heavy, .. } if own(player) => {
-            let blow = if shielded { 0.25 } else { 0.45 };
-            blow + if heavy { 0.3 } else { 0.0 }
+            let blow = if shielded { 0.25 } else { 0.45 } + if heavy { 0.3 } else { 0.0 };
+            cues.rumble(blow);
+            blow
         }
-        Effect::Sunk { player, .. } if own(player) => 1.0,
+        Effect::Sunk { player, .. } if own(player) => {
+            cues.rumble(1.0);
+            1.0
+        }
         Effect::Sunk { at, .. } => 0.55 * (1.0 - ((at - cues.camera().at).length() / 900.0).min(1.0)),
         Effect::Fired { player, .. } if own(player) => 0.05,
         Effect::Railed { player, .. } if own(player) => 0.22,

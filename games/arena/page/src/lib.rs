@@ -105,6 +105,11 @@ impl Cartridge for ArenaPage {
         format!("good hunting, {name}")
     }
 
+    fn news(own: &LocalPlayerState) -> Option<&'static str> {
+        // Before the first ship, nothing has sunk.
+        (!own.afloat() && own.deaths > 0).then_some("sunk")
+    }
+
     fn score(own: &LocalPlayerState) -> Option<i32> {
         Some(own.score)
     }

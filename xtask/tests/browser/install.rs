@@ -1,0 +1,77 @@
+//! What phones and messengers take from the page: the manifest with its icons, the picture of a link, the link itself.
+
+use serde_json::json;
+
+use crate::SMALL;
+use crate::driver::Browser;
+use crate::page::State;
+use crate::server::Server;
+
+/// Follows the page's links to what is an image, and gives where each is and how large.
+const PICTURES: &str = "const size = async (from, url) => {
+        const picture = await createImageBitmap(await (await fetch(new URL(url, from))).blob());
+        return [new URL(url, from).pathname, `${picture.width}x${picture.height}`];
+    };
+    return (async () => {
+        const link = document.querySelector('link[rel=manifest]').href;
+        const { icons } = await (await fetch(link)).json();
+        const found = [];
+        for (const { src, sizes } of icons) found.push([...await size(link, src), sizes]);
+        found.push(await size(location, document.querySelector('link[rel=apple-touch-icon]').href));
+        found.push(await size(location, document.querySelector('meta[property=\"og:image\"]').content));
+        return found;
+    })()";
+
+#[tokio::test]
+async fn the_manifest_its_icons_and_the_picture_of_a_link_are_there_at_every_address() {
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let page = browser.open(SMALL, &server.url("/?effects=low")).await;
+    for path in ["/?effects=low", "/r/K7QF2M?effects=low"] {
+        page.visit(&server.url(path)).await;
+        page.wait_for("the page to run", |state| state["phase"].is_string()).await;
+        let pictures = page.script(PICTURES, Vec::new()).await;
+        let wanted = json!([
+            ["/icon-192.png", "192x192", "192x192"],
+            ["/icon-512.png", "512x512", "512x512"],
+            ["/icon-maskable.png", "512x512", "512x512"],
+            ["/icon-apple.png", "180x180"],
+            ["/og.jpg", "1200x630"],
+        ]);
+        assert_eq!(pictures, wanted, "{path}");
+    }
+    const MANIFEST: &str = "return (async () => {
+        const link = document.querySelector('link[rel=manifest]').href;
+        const { name, start_url, display } = await (await fetch(link)).json();
+        return [name, new URL(start_url, link).pathname, display];
+    })()";
+    assert_eq!(page.script(MANIFEST, Vec::new()).await, json!(["Broadside", "/", "standalone"]));
+    assert_eq!(page.errors().await, Vec::<String>::new());
+    assert_eq!(page.console().await, Vec::<String>::new(), "the policy allows all of them");
+}
+
+#[tokio::test]
+async fn an_invite_link_is_handed_to_the_system_where_it_takes_links() {
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let page = browser.open(SMALL, &server.url("/?name=Ann&effects=low")).await;
+    page.wait_for("the lobby", |state| state["connected"] == true).await;
+    page.script(
+        "navigator.share = what => { window.shared = what; return Promise.reject(new Error('no')); }",
+        Vec::new(),
+    )
+    .await;
+    page.click("[data-act='create:duel']").await;
+    page.wait_for_element("#invite").await;
+    let link = page.value("#invite-link").await;
+    // It is hidden where the browser had nothing of the kind when the page began.
+    page.press("#invite-share").await;
+    let shared = page.script("return window.shared", Vec::new()).await;
+    assert_eq!(shared, json!({ "title": "Broadside", "url": link }));
+    page.click("[data-act='in']").await;
+    page.wait_for("a ship to steer", State::is_playing).await;
+    page.script("window.shared = null", Vec::new()).await;
+    page.press("#pause-share").await;
+    assert_eq!(page.script("return window.shared.url", Vec::new()).await, json!(link));
+    assert_eq!(page.errors().await, Vec::<String>::new(), "people may change their mind");
+}
