@@ -197,7 +197,8 @@ pub(crate) async fn start_with<G: Game>(
     let bound = || StartError::Listen(anyhow::anyhow!("cannot use the listening socket"));
     let again = sockets.again().map_err(|_| bound())?;
     let listen = |socket: std::net::TcpListener| {
-        socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket)).map_err(|_| bound())
+        let ready = net::listener::let_many_wait(&socket).and_then(|()| socket.set_nonblocking(true));
+        ready.and_then(|()| TcpListener::from_std(socket)).map_err(|_| bound())
     };
     let (listener, in_the_clear) = (listen(again.main)?, again.redirect.map(listen).transpose()?);
     let address = listener.local_addr().map_err(|_| bound())?;

@@ -33,6 +33,15 @@ const LAST_RESPONSE: Duration = Duration::from_secs(1);
 /// The first byte of a TLS connection: the type of a handshake record (RFC 8446, section 5.1). No plain-HTTP request starts with it.
 const HANDSHAKE: u8 = 22;
 
+/// Connections that may wait in the kernel to be accepted, as far as `net.core.somaxconn` lets it. All clients of a server come back at the
+/// same moment when another one takes over; beyond the queue the kernel drops their first packet, which they send again a second later.
+const WAITING_MAX: i32 = 65_535;
+
+/// Lets so many connections wait on a listening socket, whoever opened it.
+pub(crate) fn let_many_wait(socket: &std::net::TcpListener) -> std::io::Result<()> {
+    socket2::SockRef::from(socket).listen(WAITING_MAX)
+}
+
 /// Serves until the app ends and every connection is closed, or [`DRAIN`] has passed. Serves TLS if there is an acceptor.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, app: Arc<App>) {
     let mut ending = app.ending.clone();
@@ -182,4 +191,21 @@ async fn refuse_plain_http(stream: &mut TcpStream) -> std::io::Result<()> {
     let _ = stream.read(&mut request).await?;
     stream.write_all(&raw_problem(StatusCode::BAD_REQUEST, TEXT, &[])).await?;
     stream.shutdown().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_connections_wait_to_be_accepted_than_the_standard_library_lets_wait() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let_many_wait(&listener).expect("a listening socket");
+        let address = listener.local_addr().expect("it is bound");
+        // Nobody accepts: the one that finds no place waits for a second, and then for more.
+        let soon = Duration::from_millis(900);
+        let waiting = (0..300).map(|_| std::net::TcpStream::connect_timeout(&address, soon));
+        let waiting: Vec<_> = waiting.collect::<Result<_, _>>().expect("each is connected at once");
+        assert_eq!(waiting.len(), 300);
+    }
 }
