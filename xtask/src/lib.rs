@@ -2,7 +2,7 @@
 //!
 //! The program of Broadside's workspace is [`broadside`]. The workspace of a game has a program `xtask` that is one call of [`game()`].
 //!
-//! - [`play`]: builds a game, starts its server, and lets a person play. [`play_cluster`] starts several, with their [`postgres`] and [`nats`].
+//! - [`mod@play`]: builds a game, starts its server, and lets a person play. [`play_cluster`] starts several, with their [`postgres`] and [`nats`].
 //! - [`mod@test`]: every check there is, step by step; continuous integration runs only this command. [`game_test`] is the same for the
 //!   workspace of a game.
 //! - [`mod@new`]: writes the workspace of a game.
