@@ -49,25 +49,34 @@ pub(crate) fn play(args: &Args, nodes: u16, game: &Game) -> Result<()> {
     let (mut postgres, database) = postgres::start(&postgres, &folder, free_port()?)?;
     let cluster = Cluster { args, game, ports, folder, nats_url: engine.url(), key, database };
     let mut servers = Vec::new();
-    let played = cluster.start(&mut servers).and_then(|()| {
-        let mut all: Vec<&mut Service> = servers.iter_mut().chain([&mut postgres, &mut nats]).collect();
-        watch(&mut all, &cluster.folder)
-    });
+    let played =
+        cluster.start(&mut servers).and_then(|()| watch(&mut servers, [&mut postgres, &mut nats], &cluster.folder));
     // From those that use to those that are used.
     let ended = [process::end_all(servers), postgres::end(postgres), nats.end()];
     played.and_then(|()| ended.into_iter().collect())
 }
 
-/// Waits for a stop signal.
+/// Waits for a stop signal. A server that ends is reported, and the others play on: that is what a cluster is for.
 ///
 /// # Errors
-/// One of `all` ended before that.
-fn watch(all: &mut [&mut Service], folder: &Path) -> Result<()> {
+/// The last server, or what the servers share, ended before that.
+fn watch(servers: &mut Vec<Service>, mut shared: [&mut Service; 2], folder: &Path) -> Result<()> {
     while process::stop_signals() == 0 {
-        for service in &mut *all {
+        for service in &mut shared {
             if let Some(status) = service.ended()? {
                 let (name, logs) = (service.name(), short(folder));
                 bail!("the {name} ended unexpectedly ({status}); {logs} has the logs of PostgreSQL and NATS");
+            }
+        }
+        let mut at = 0;
+        while let Some(server) = servers.get_mut(at) {
+            match server.ended()? {
+                Some(status) => {
+                    eprintln!("the {} has ended ({status})", server.name());
+                    servers.remove(at);
+                    ensure!(!servers.is_empty(), "the last server has ended");
+                }
+                None => at += 1,
             }
         }
         std::thread::sleep(GLANCE);
