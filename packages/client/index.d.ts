@@ -148,7 +148,7 @@ export type Request<G extends GameTypes = GameTypes> =
   | { kind: 'directMessage'; to: string; text: string }
   | { kind: 'mute' | 'unmute'; name: string }
   | { kind: 'report'; name: string; text: string }
-  | { kind: 'exit' | 'handshake' }
+  | { kind: 'exit' | 'handshake' | 'scores' }
   | { kind: 'follow'; player: number }
   | { kind: 'game'; request: Of<G, 'request'> };
 export type Refusal =
@@ -243,7 +243,17 @@ export type ServerMessage =
   | { kind: 'serverNotice'; notice: Notice }
   | { kind: 'handshake'; request: string; asked: Header[]; response: string; answered: Header[] }
   | { kind: 'redirect'; url: string; join: RoomChoice | null }
-  | { kind: 'nodes'; urls: string[] };
+  | { kind: 'nodes'; urls: string[] }
+  | { kind: 'scores'; lines: ScoreLine[] };
+export interface ScoreLine {
+  player: number;
+  score: number;
+  kills: number;
+  deaths: number;
+  assists: number;
+  /** 0 while it is not known, and for bots. */
+  ping_ms: number;
+}
 export interface Board {
   tick: number;
   players: number;
@@ -252,7 +262,7 @@ export interface Board {
 }
 export type RoomUpdate<G extends GameTypes = GameTypes> =
   | { kind: 'named'; player: number; name: string }
-  | { kind: 'left' | 'away' | 'back'; player: number }
+  | { kind: 'left' | 'away' | 'back' | 'bot'; player: number }
   | ({ kind: 'board' } & Board)
   | { kind: 'match'; matchStatus: MatchStatus }
   | { kind: 'message'; message: ServerMessage }
@@ -302,6 +312,8 @@ export class World<G extends GameTypes = GameTypes> {
   readonly names: Map<number, string>;
   /** Players whose connection is lost. */
   readonly away: Set<number>;
+  /** Players who are the server's own bots. */
+  readonly bots: Set<number>;
   readonly board: Board;
   readonly matchStatus: MatchStatus | null;
   readonly cells: Map<number, { tick: number | null; records: { id: number; kind: number; values: number[] }[] }>;

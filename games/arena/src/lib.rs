@@ -138,6 +138,8 @@ struct ResultCounters {
     /// Shots and rails fired, and those of them that hit a ship, whatever protected it.
     shots: u32,
     hits: u32,
+    /// Ships that others sank after this player had done much of the damage.
+    assists: u32,
     /// Ships sunk in the life after this many deaths.
     run: (u16, u32),
     /// The longest run.
@@ -360,8 +362,8 @@ impl Game for Arena {
     fn totals(&self, player: PlayerId) -> PlayerTotals {
         let Some(Seat { own, counters, .. }) = self.seat(player) else { return PlayerTotals::default() };
         let (kills, deaths) = (own.kills.into(), own.deaths.into());
-        let ResultCounters { shots, hits, streak, .. } = *counters;
-        PlayerTotals { score: own.score, kills, deaths, shots, hits, streak }
+        let ResultCounters { shots, hits, streak, assists, .. } = *counters;
+        PlayerTotals { score: own.score, kills, deaths, assists, shots, hits, streak }
     }
 
     fn team(&self, player: PlayerId) -> Option<u8> {

@@ -128,7 +128,7 @@ fn sinking_a_ship_scores_and_the_sunk_one_returns_protected_until_it_fires() {
     assert_eq!((scene.player_state(1).deaths, scene.player_state(1).kills), (1, 0));
     // Those that are still in the water hit nothing.
     let (hits, shots) = (scene.hits_on(1) as u32, (scene.hits_on(1) + scene.arena.shots.len()) as u32);
-    let totals = PlayerTotals { score: SCORE_KILL, kills: 1, deaths: 0, shots, hits, streak: 1 };
+    let totals = PlayerTotals { score: SCORE_KILL, kills: 1, shots, hits, streak: 1, ..PlayerTotals::default() };
     assert_eq!(scene.arena.totals(PlayerId(0)), totals);
     let (victim, by) = (PlayerId(1), Some(PlayerId(0)));
     let sunk = ArenaEvent::KillFeed { victim, by, cause: Cause::Cannon };

@@ -5,6 +5,7 @@ import { ByteReader, ByteWriter, WireError } from './wire.js';
 
 const CONTROL = 1; // the first byte of a frame
 const NODES = 16; // how many nodes a server lists
+const SCORE_LINES = 64; // of a room
 const NODE_URL_BYTES = 200; // of the address of one
 
 const struct = (fields) => fieldsOf(Object.entries(fields));
@@ -50,6 +51,7 @@ export function messageCodecs({ modes, request: gameRequest, roomState }) {
     follow: { player: uint },
     handshake: {},
     game: { request: nested(gameRequest) },
+    scores: {},
   });
   const team = struct({ name: string, score: uint, goal: uint, rounds: u8, players: uint });
   const matchStatus = struct({
@@ -81,6 +83,7 @@ export function messageCodecs({ modes, request: gameRequest, roomState }) {
     following: { player: uint },
     missed: { count: uint },
   });
+  const scoreLine = struct({ player: uint, score: int, kills: uint, deaths: uint, assists: uint, ping_ms: uint });
   const header = struct({ name: string, value: string });
 
   const client = variants({
@@ -107,6 +110,7 @@ export function messageCodecs({ modes, request: gameRequest, roomState }) {
     handshake: { request: string, asked: list(header), response: string, answered: list(header) },
     redirect: { url: nodeUrl, join: option(choice, bool) },
     nodes: { urls: atMost(NODES, 'nodes of a cluster', list(nodeUrl)) },
+    scores: { lines: atMost(SCORE_LINES, 'lines of the scores', list(scoreLine)) },
   });
   const update = variants({
     named: { player: uint, name: string },
@@ -117,6 +121,7 @@ export function messageCodecs({ modes, request: gameRequest, roomState }) {
     match: { matchStatus },
     message: { message: server },
     state: { state: nested(roomState) },
+    bot: { player: uint },
   });
   return { client: framed(client), server: framed(server), updates: readAll(update) };
 }

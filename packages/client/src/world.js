@@ -12,6 +12,7 @@ export class World {
   roomState; // the game's
   names = new Map(); // by player number
   away = new Set();
+  bots = new Set();
   board = { tick: 0, players: 0, extent: 0, lines: [] };
   matchStatus = null;
   /** By number: `{ tick, records }`; records in order of id, each `{ id, kind, values }`, values in steps. Replaced, never modified. */
@@ -172,6 +173,8 @@ export class World {
     if (update.kind === 'left') this.names.delete(update.player);
     if (update.kind === 'away') this.away.add(update.player);
     if (['named', 'left', 'back'].includes(update.kind)) this.away.delete(update.player);
+    if (update.kind === 'bot') this.bots.add(update.player);
+    if (['named', 'left'].includes(update.kind)) this.bots.delete(update.player);
     if (update.kind === 'board') this.board = update;
     if (update.kind === 'match') this.matchStatus = update.matchStatus;
     if (update.kind === 'state') this.roomState = update.state;

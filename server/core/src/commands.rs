@@ -161,6 +161,8 @@ pub enum RoomCommand<G: Game> {
     Input(SeatAssignment, InputPacket<G::Input>, MonoTime),
     /// A request of the game, over this connection, with the client's number for the answer.
     Request(SeatAssignment, ConnectionId, u32, G::Request),
+    /// Asks for the scores of the room, over this connection, with the client's number for the answer.
+    Scores(SeatAssignment, ConnectionId, u32),
     /// Keeps the last minute of the room under this id, if it is recorded.
     KeepMinute([u8; 16], MinuteFor),
     /// This shard failed: its connections and their seats are gone.

@@ -108,7 +108,7 @@ mod tests {
             account,
             name: Name::new("Ann").expect("a fine name"),
             team: None,
-            totals: PlayerTotals { score: -3, kills: 4, deaths: 1, shots: 20, hits: 9, streak: 4 },
+            totals: PlayerTotals { score: -3, kills: 4, deaths: 1, assists: 2, shots: 20, hits: 9, streak: 4 },
             outcome: Some(outcome),
             played_ticks: 2 * Toy::TICK_HZ,
         };

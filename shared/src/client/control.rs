@@ -90,6 +90,7 @@ impl<G: Game> Client<G> {
             }
             // Only a page that reads the frames itself uses it.
             ServerMsg::Handshake(_) => {}
+            ServerMsg::Scores { ref lines } => self.world.scores.clone_from(lines),
             ServerMsg::DirectMessage { ref from, ref text } => {
                 self.out.emit(ClientEvent::DirectMessage { from: from.clone(), text: text.clone() });
             }

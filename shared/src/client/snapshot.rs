@@ -88,10 +88,12 @@ impl<G: Game> Client<G> {
                 RoomUpdate::Named { .. } if self.session.config.detail == Detail::Decode => {}
                 RoomUpdate::Named { player, name } => {
                     world.away.remove(&player);
+                    world.bots.remove(&player);
                     world.names.insert(player, name);
                 }
                 RoomUpdate::Left { player } => {
                     world.away.remove(&player);
+                    world.bots.remove(&player);
                     world.names.remove(&player);
                 }
                 RoomUpdate::Away { player } => {
@@ -99,6 +101,9 @@ impl<G: Game> Client<G> {
                 }
                 RoomUpdate::Back { player } => {
                     world.away.remove(&player);
+                }
+                RoomUpdate::Bot { player } => {
+                    world.bots.insert(player);
                 }
                 RoomUpdate::Match(match_status) => world.match_status = Some(match_status),
                 RoomUpdate::State(state) => world.room_state = codec::decode_value(&state)?,

@@ -5,6 +5,7 @@ use super::{Client, Phase, View};
 use crate::game::{BotView, Game, Standing};
 use crate::ids::{AccountId, PlayerId, RoomId};
 use crate::protocol::match_status::MatchStatus;
+use crate::protocol::message::ScoreLine;
 use crate::protocol::name::Name;
 use crate::protocol::room::{ModeId, Role};
 use crate::protocol::token::Token;
@@ -153,6 +154,18 @@ impl<G: Game> Client<G> {
     #[must_use]
     pub fn is_away(&self, player: PlayerId) -> bool {
         self.world.away.contains(&player)
+    }
+
+    /// Whether a player is one of the server's own bots.
+    #[must_use]
+    pub fn is_bot(&self, player: PlayerId) -> bool {
+        self.world.bots.contains(&player)
+    }
+
+    /// What the last [`Request::Scores`](crate::protocol::message::Request::Scores) brought, best first; empty before.
+    #[must_use]
+    pub fn scores(&self) -> &[ScoreLine] {
+        &self.world.scores
     }
 
     /// The best scores, best first, about a second old.

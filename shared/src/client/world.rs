@@ -9,7 +9,7 @@ use crate::game::{Game, Standing};
 use crate::ids::PlayerId;
 use crate::protocol::limits::EVENTS_MAX;
 use crate::protocol::match_status::MatchStatus;
-use crate::protocol::message::Resume;
+use crate::protocol::message::{Resume, ScoreLine};
 use crate::protocol::name::Name;
 use crate::protocol::token::Token;
 use crate::replication::bits::{BitReader, WireError};
@@ -24,7 +24,11 @@ pub(super) struct World<G: Game> {
     pub(super) names: BTreeMap<PlayerId, Name>,
     /// Players whose connection is lost and whose seat is kept.
     pub(super) away: BTreeSet<PlayerId>,
+    /// Players who are the server's own bots.
+    pub(super) bots: BTreeSet<PlayerId>,
     pub(super) board: Vec<Standing>,
+    /// What the last request for scores brought.
+    pub(super) scores: Vec<ScoreLine>,
     pub(super) players: u16,
     pub(super) extent: u16,
     /// The player a spectator looks at.
@@ -43,7 +47,9 @@ impl<G: Game> World<G> {
             events: VecDeque::new(),
             names: BTreeMap::new(),
             away: BTreeSet::new(),
+            bots: BTreeSet::new(),
             board: Vec::new(),
+            scores: Vec::new(),
             players: 0,
             extent: 0,
             following: None,

@@ -11,6 +11,8 @@ pub struct PlayerTotals {
     pub kills: u32,
     /// Lives lost.
     pub deaths: u32,
+    /// Opponents beaten by others to whom this player had done much of the damage.
+    pub assists: u32,
     /// Shots fired; 0 in games without shots.
     pub shots: u32,
     /// Those of them that hit a player.
@@ -27,6 +29,7 @@ impl PlayerTotals {
             score: self.score.saturating_add(other.score),
             kills: self.kills.saturating_add(other.kills),
             deaths: self.deaths.saturating_add(other.deaths),
+            assists: self.assists.saturating_add(other.assists),
             shots: self.shots.saturating_add(other.shots),
             hits: self.hits.saturating_add(other.hits),
             streak: self.streak.max(other.streak),

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::limits::{
     AGENT_BYTES_MAX, BOARD_LINES_MAX, CLIENT_CONTROL_MAX, GAME_REQUEST_MAX, NODE_URL_MAX, NODES_TOLD_MAX,
-    RESUMED_CELLS_MAX, ROOM_STATE_MAX, SERVER_CONTROL_MAX,
+    RESUMED_CELLS_MAX, ROOM_STATE_MAX, SCORE_LINES_MAX, SERVER_CONTROL_MAX,
 };
 use super::match_status::{MatchStatus, TEAMS_MAX};
 use super::message::{ClientMsg, Publication, Request, RoomUpdate, ServerMsg};
@@ -122,6 +122,10 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
             let (value, limit) = (urls.len() as u64, NODES_TOLD_MAX as u64);
             Err(WireError::Range { what: "nodes of a cluster", value, limit })
         }
+        ServerMsg::Scores { lines } if lines.len() > SCORE_LINES_MAX => {
+            let (value, limit) = (lines.len() as u64, SCORE_LINES_MAX as u64);
+            Err(WireError::Range { what: "lines of the scores", value, limit })
+        }
         ServerMsg::Nodes { urls } => urls.iter().try_for_each(|url| check_node(url)),
         ServerMsg::Joined { .. }
         | ServerMsg::Welcome { .. }
@@ -131,7 +135,8 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
         | ServerMsg::Published { .. }
         | ServerMsg::DirectMessage { .. }
         | ServerMsg::ServerNotice(_)
-        | ServerMsg::Handshake(_) => Ok(()),
+        | ServerMsg::Handshake(_)
+        | ServerMsg::Scores { .. } => Ok(()),
     }
 }
 
@@ -159,6 +164,7 @@ pub fn decode_update(bytes: &[u8]) -> Result<(RoomUpdate, usize), WireError> {
         | RoomUpdate::Left { .. }
         | RoomUpdate::Away { .. }
         | RoomUpdate::Back { .. }
+        | RoomUpdate::Bot { .. }
         | RoomUpdate::State(_) => Ok((update, used)),
     }
 }

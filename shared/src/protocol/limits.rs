@@ -64,6 +64,8 @@ pub const GAME_REQUEST_MAX: usize = 256;
 pub const ROOM_STATE_MAX: usize = 512;
 /// Entries of the standings that are sent.
 pub const BOARD_LINES_MAX: usize = 10;
+/// Most players in a room's scores, [`ServerMsg::Scores`](super::message::ServerMsg::Scores).
+pub const SCORE_LINES_MAX: usize = 64;
 /// Time a new connection has to send its hello, in microseconds; then it is closed.
 pub const GREETING_US: u64 = 10_000_000;
 /// Time without a byte from the peer after which it counts as dead, in microseconds.

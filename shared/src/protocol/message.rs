@@ -132,6 +132,8 @@ pub enum Request {
         /// At most [`GAME_REQUEST_MAX`](super::limits::GAME_REQUEST_MAX) bytes.
         body: Vec<u8>,
     },
+    /// Returns the scores of the room of this connection, as [`ServerMsg::Scores`]: for players and spectators.
+    Scores,
 }
 
 /// How a request ended.
@@ -286,6 +288,28 @@ pub enum ServerMsg {
         /// As in [`ServerMsg::Redirect`], at most [`NODES_TOLD_MAX`](super::limits::NODES_TOLD_MAX); none outside a cluster.
         urls: Vec<String>,
     },
+    /// The scores of the room, after the reply to [`Request::Scores`].
+    Scores {
+        /// Best first, at most [`SCORE_LINES_MAX`](super::limits::SCORE_LINES_MAX): in a larger room the best.
+        lines: Vec<ScoreLine>,
+    },
+}
+
+/// What the scores of a room say of a player.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoreLine {
+    /// The player.
+    pub player: PlayerId,
+    /// The score, as in the board.
+    pub score: i32,
+    /// Opponents beaten: ships sunk in the arena.
+    pub kills: u32,
+    /// Lives lost.
+    pub deaths: u32,
+    /// Opponents beaten by others to whom this player had done much of the damage.
+    pub assists: u32,
+    /// Round trip time in milliseconds, as the server measures it; 0 while it knows none, and for its own bots.
+    pub ping_ms: u16,
 }
 
 /// What is published in a topic.
@@ -403,4 +427,9 @@ pub enum RoomUpdate {
     /// [`codec::encode_value`](super::codec::encode_value), when it has changed. At most
     /// [`ROOM_STATE_MAX`](super::limits::ROOM_STATE_MAX) bytes.
     State(Vec<u8>),
+    /// A player is one of the server's own bots.
+    Bot {
+        /// The player's number.
+        player: PlayerId,
+    },
 }

@@ -14,7 +14,7 @@ use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};
 use broadside_shared::protocol::message::{
-    ClientMsg, Leader, Outcome, Publication, Refusal, Request, Resume, RoomUpdate, ServerMsg, ServerNotice,
+    ClientMsg, Leader, Outcome, Publication, Refusal, Request, Resume, RoomUpdate, ScoreLine, ServerMsg, ServerNotice,
 };
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
@@ -60,6 +60,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
             Request::Follow { .. } => "client-follow",
             Request::Handshake => "client-handshake",
             Request::Game { .. } => "client-game",
+            Request::Scores => "client-scores",
         },
     };
     let hello =
@@ -91,6 +92,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
         Request::Follow { player: PlayerId(7) },
         Request::Handshake,
         Request::Game { body: vec![1, 2] },
+        Request::Scores,
     ];
     let requests = (1..).zip(requests).map(|(id, request)| ClientMsg::Request { id, request });
     let all = all.into_iter().chain(requests);
@@ -126,6 +128,7 @@ fn file_of(msg: &ServerMsg) -> &'static str {
         ServerMsg::Redirect { join: Some(_), .. } => "server-redirect",
         ServerMsg::Redirect { join: None, .. } => "server-redirect-resume",
         ServerMsg::Nodes { .. } => "server-nodes",
+        ServerMsg::Scores { .. } => "server-scores",
     }
 }
 
@@ -173,8 +176,13 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Redirect { url: "wss://b.example".to_owned(), join: Some(RoomChoice::Room(RoomId(300))) },
         ServerMsg::Redirect { url: "wss://b.example".to_owned(), join: None },
         ServerMsg::Nodes { urls: vec!["wss://b.example".to_owned(), "ws://c.example/d".to_owned()] },
+        ServerMsg::Scores { lines: vec![score_line(300, 70, 43), score_line(5, -3, 0)] },
     ];
     all.into_iter().map(|msg| (file_of(&msg), msg)).collect()
+}
+
+fn score_line(player: u16, score: i32, ping_ms: u16) -> ScoreLine {
+    ScoreLine { player: PlayerId(player), score, kills: 6, deaths: 2, assists: 1, ping_ms }
 }
 
 fn match_status() -> MatchStatus {
@@ -236,6 +244,7 @@ fn update_name(update: &RoomUpdate) -> &'static str {
         RoomUpdate::Match(_) => "update-match",
         RoomUpdate::Message(_) => "update-message",
         RoomUpdate::State(_) => "update-state",
+        RoomUpdate::Bot { .. } => "update-bot",
     }
 }
 
@@ -247,6 +256,7 @@ fn other_updates() -> Vec<(&'static str, RoomUpdate)> {
         RoomUpdate::Match(match_status()),
         RoomUpdate::Message(Box::new(ServerMsg::ServerNotice(ServerNotice::Muted))),
         RoomUpdate::State(encode_value(&Some(zone()))),
+        RoomUpdate::Bot { player: PlayerId(5) },
     ];
     all.into_iter().map(|update| (update_name(&update), update)).collect()
 }

@@ -1,4 +1,4 @@
-//! Requests of the game: read here, answered by the room, and refused here if the client leaves the room before.
+//! Requests that the room answers: those of the game, read here, and that for its scores; they are refused here if the client leaves the room before.
 
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
@@ -8,7 +8,7 @@ use broadside_shared::protocol::message::{Outcome, Refusal};
 use broadside_shared::protocol::room::Role;
 
 use super::{Connection, Membership, Turn};
-use crate::commands::RoomCommand;
+use crate::commands::{RoomCommand, SeatAssignment};
 use crate::lobby::Lobby;
 
 /// Most requests of the game that a connection may have waiting for the room; more are refused as too fast.
@@ -35,11 +35,33 @@ impl<G: Game> Connection<G> {
         let Ok(request) = codec::decode_value::<G::Request>(body) else {
             return self.protocol.handle_close(CloseCode::Malformed);
         };
+        let connection = self.id;
+        self.ask_room(
+            id,
+            |seat| seat.role == Role::Play,
+            turn,
+            |seat| RoomCommand::Request(seat, connection, id, request),
+        );
+    }
+
+    /// Asks the room for its scores.
+    pub(super) fn request_scores<L: Lobby<G>>(&mut self, id: u32, turn: &mut Turn<'_, G, L>) {
+        let connection = self.id;
+        self.ask_room(id, |_| true, turn, |seat| RoomCommand::Scores(seat, connection, id));
+    }
+
+    fn ask_room<L: Lobby<G>>(
+        &mut self,
+        id: u32,
+        may_ask: impl Fn(SeatAssignment) -> bool,
+        turn: &mut Turn<'_, G, L>,
+        command: impl FnOnce(SeatAssignment) -> RoomCommand<G>,
+    ) {
         let refusal = match self.membership {
-            Membership::Seated(room, seat) if seat.role == Role::Play => {
+            Membership::Seated(room, seat) if may_ask(seat) => {
                 if self.unanswered.len() < UNANSWERED_MAX {
                     self.unanswered.push(id);
-                    return turn.lobby.send(room, RoomCommand::Request(seat, self.id, id, request));
+                    return turn.lobby.send(room, command(seat));
                 }
                 Refusal::TooFast { wait_ms: REQUEST_EVERY_MS }
             }

@@ -510,6 +510,9 @@ impl<G: Game> Connection<G> {
         if let Request::Game { body } = &request {
             return self.request_of_game(id, body, turn);
         }
+        if request == Request::Scores {
+            return self.request_scores(id, turn);
+        }
         turn.counters.subscriptions_changed |=
             matches!(request, Request::Subscribe { .. } | Request::Unsubscribe { .. });
         let keeps = matches!(

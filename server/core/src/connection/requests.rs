@@ -95,7 +95,7 @@ pub(super) fn answer<G: Game>(
             if asker.is_spectator { Ok(()) } else { Err(Refusal::NotAllowed) }
         }
         // Answered by the room.
-        Request::Game { .. } => Err(Refusal::NotInRoom),
+        Request::Game { .. } | Request::Scores => Err(Refusal::NotInRoom),
         Request::Exit => {
             effects.exits = true;
             if asker.room.is_some() || asker.is_asking { Ok(()) } else { Err(Refusal::NotInRoom) }

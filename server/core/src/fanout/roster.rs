@@ -19,6 +19,8 @@ pub struct Roster {
     here: BTreeSet<PlayerId>,
     /// An absence is an entry of its own, behind the name.
     of_absence: BTreeMap<PlayerId, u64>,
+    /// So is being a bot.
+    of_bot: BTreeMap<PlayerId, u64>,
     of_board: Option<u64>,
     of_match: Option<u64>,
     of_state: Option<u64>,
@@ -36,14 +38,15 @@ impl Roster {
         encode_update(update, &mut bytes);
         let former = match update {
             RoomUpdate::Named { player, .. } | RoomUpdate::Left { player } => {
-                // A new holder of the number is not away.
-                if let Some(absence) = self.of_absence.remove(player) {
-                    self.entries.remove(&absence);
+                // A new holder of the number is neither away nor a bot.
+                for behind in [self.of_absence.remove(player), self.of_bot.remove(player)].into_iter().flatten() {
+                    self.entries.remove(&behind);
                 }
                 self.here.remove(player);
                 self.of_player.insert(*player, self.version)
             }
             RoomUpdate::Away { player } | RoomUpdate::Back { player } => self.of_absence.insert(*player, self.version),
+            RoomUpdate::Bot { player } => self.of_bot.insert(*player, self.version),
             // For one recipient and not for all.
             RoomUpdate::Message(_) => return,
             RoomUpdate::Board { .. } => self.of_board.replace(self.version),
@@ -116,6 +119,17 @@ mod tests {
         assert_eq!(missing(&roster, &mut early), [named(0, "Cid")]);
         assert_eq!(missing(&roster, &mut early), []);
         assert_eq!(missing(&roster, &mut SentRoster::default()), [named(1, "Bob"), named(0, "Cid")]);
+    }
+
+    #[test]
+    fn a_bot_is_marked_until_its_number_has_another_name() {
+        let mut roster = Roster::default();
+        let bot = RoomUpdate::Bot { player: PlayerId(0) };
+        roster.put(&named(0, "Ann"));
+        roster.put(&bot);
+        assert_eq!(missing(&roster, &mut SentRoster::default()), [named(0, "Ann"), bot]);
+        roster.put(&named(0, "Bob"));
+        assert_eq!(missing(&roster, &mut SentRoster::default()), [named(0, "Bob")]);
     }
 
     #[test]

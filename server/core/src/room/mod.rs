@@ -15,6 +15,7 @@ mod output;
 mod recorded;
 pub mod recycle;
 mod saved;
+mod scores;
 
 use broadside_shared::game::{
     AddressedEvent, Game, KillFeedEntry, MatchState, PlayerInput, Recipients, RefusedByGame, Standing, check_game,
@@ -46,6 +47,7 @@ pub use output::{DueSnapshot, RoomOutput, StepPhase};
 use recorded::named;
 use recycle::Recycled;
 pub use saved::{SavedOccupant, SavedTime};
+use scores::PingMeter;
 
 /// Bytes of an event, approximately.
 const EVENT_BYTES: usize = 12;
@@ -138,6 +140,8 @@ struct Seat<G: Game> {
     /// The count of stepped ticks at which the connection was lost.
     away_since: Option<u32>,
     inputs: InputQueue<G::Input>,
+    is_bot: bool,
+    ping: PingMeter,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -260,7 +264,7 @@ impl<G: Game> Room<G> {
         if free == self.seats.len() {
             self.seats.push(None);
         }
-        self.seats[free] = Some(Seat { name, spectating, away_since: None, inputs: InputQueue::default() });
+        self.seats[free] = Some(Seat::new(name, spectating));
         PlayerId(free as u16)
     }
 
@@ -312,6 +316,7 @@ impl<G: Game> Room<G> {
         seat.name = name.clone();
         if seat.spectating.is_none() {
             self.updates.push(RoomUpdate::Named { player, name: name.clone() });
+            self.updates.extend(seat.is_bot.then_some(RoomUpdate::Bot { player }));
             self.note(|| Call::Rename { player, name: name.clone() });
         }
     }
@@ -319,7 +324,11 @@ impl<G: Game> Room<G> {
     /// Queues a player's inputs, which arrived at `arrived`.
     pub fn input(&mut self, player: PlayerId, packet: &InputPacket<G::Input>, arrived: MonoTime) {
         let early_us = self.due_at(packet.first).0 as i64 - arrived.0 as i64;
+        let acked_at = self.due_at(packet.acked);
         if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) {
+            if packet.acked.0 > 0 {
+                seat.ping.take(packet.acked, arrived.us_since(acked_at));
+            }
             self.inputs_dropped += u64::from(seat.inputs.push(packet, self.tick, early_us));
         }
     }
@@ -404,6 +413,7 @@ impl<G: Game> Room<G> {
         for (player, seat) in (0..).map(PlayerId).zip(&self.seats) {
             let Some(seat) = seat.as_ref().filter(|seat| seat.spectating.is_none()) else { continue };
             updates.push(RoomUpdate::Named { player, name: seat.name.clone() });
+            updates.extend(seat.is_bot.then_some(RoomUpdate::Bot { player }));
             if seat.away_since.is_some() {
                 updates.push(RoomUpdate::Away { player });
             }

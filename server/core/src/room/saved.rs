@@ -11,7 +11,7 @@ use broadside_shared::time::Tick;
 use glam::Vec2;
 use serde::{Deserialize, Serialize};
 
-use super::{InputQueue, Room, RoomOutput, Seat, Spectating};
+use super::{Room, RoomOutput, Seat, Spectating};
 
 /// How far a room has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,12 +61,8 @@ impl<G: Game> Room<G> {
         }
         let SavedOccupant { name, follows } = occupant;
         let spectating = Spectating { follows, focus: Vec2::ZERO, layers: LayerSet::EVERYONE };
-        let taken = self.seats[at].replace(Seat {
-            name,
-            spectating: (!is_player).then_some(spectating),
-            away_since: Some(self.stepped),
-            inputs: InputQueue::default(),
-        });
+        let seat = Seat::new(name, (!is_player).then_some(spectating));
+        let taken = self.seats[at].replace(Seat { away_since: Some(self.stepped), ..seat });
         assert!(taken.is_none(), "seat {at} is restored twice");
         if is_player {
             self.seated += 1;

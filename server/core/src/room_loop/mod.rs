@@ -13,6 +13,7 @@
 mod recording;
 mod results;
 mod saved;
+mod scores;
 mod seats;
 mod turn;
 
@@ -83,6 +84,8 @@ pub struct RoomLoop<G: Game> {
     /// `None` between matches, and in modes without.
     running: Option<RunningMatch>,
     effects: Effects,
+    /// The scores as last sent, and the tick that they are of.
+    scores: Option<(Tick, EncodedMessage)>,
     /// How long the last tick took, in microseconds.
     tick_us: u32,
     /// The latest time handed in.
@@ -157,6 +160,7 @@ impl<G: Game> RoomLoop<G> {
             lag: Lag::InTime,
             running: None,
             effects: Effects::default(),
+            scores: None,
             tick_us: 0,
             now,
         }
@@ -193,6 +197,7 @@ impl<G: Game> RoomLoop<G> {
                 let outcome = result.map_or_else(Outcome::Refused, |()| Outcome::Done);
                 self.links[connection.shard].outgoing.push(ShardCommand::Answered(connection, id, outcome));
             }
+            RoomCommand::Scores(seat, connection, id) => self.send_scores(seat, connection, id),
             RoomCommand::Follow(seat, player) if self.seats.is_current(seat) => self.room.follow(seat.player, player),
             RoomCommand::Rename(seat, name) if self.seats.is_current(seat) => self.room.rename(seat.player, &name),
             RoomCommand::RenameQueued(connection, name) => self.rename_queued(connection, &name),
@@ -435,6 +440,7 @@ impl<G: Game> RoomLoop<G> {
                 | RoomUpdate::Left { .. }
                 | RoomUpdate::Away { .. }
                 | RoomUpdate::Back { .. }
+                | RoomUpdate::Bot { .. }
                 | RoomUpdate::Message(_)
                 | RoomUpdate::State(_) => {}
             }
@@ -503,7 +509,8 @@ fn supersedes(later: &RoomUpdate, earlier: &RoomUpdate) -> bool {
             RoomUpdate::Named { player: of, .. }
             | RoomUpdate::Left { player: of }
             | RoomUpdate::Away { player: of }
-            | RoomUpdate::Back { player: of },
+            | RoomUpdate::Back { player: of }
+            | RoomUpdate::Bot { player: of },
         )
         | (
             RoomUpdate::Away { player } | RoomUpdate::Back { player },

@@ -263,6 +263,9 @@ impl<G: Game> RoomLoop<G> {
     fn enter(&mut self, request: JoinRequest) {
         match self.room.join(request.name.clone()) {
             Ok(player) => {
+                if request.address.is_none() {
+                    self.room.mark_bot(player);
+                }
                 if request.method == JoinMethod::Code {
                     self.greet_friend(player, &request.name);
                 }

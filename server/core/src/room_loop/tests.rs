@@ -3,6 +3,7 @@
 mod ends;
 mod game_requests;
 mod results;
+mod scores;
 
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::input::InputPacket;
