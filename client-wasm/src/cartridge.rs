@@ -86,14 +86,14 @@ pub trait Cartridge: Sized + 'static {
     fn draw(&mut self, image: &Image<'_, Self::Game>, pen: &mut Pen<'_>);
 
     /// The bits of a key in [`Controls::held`] by the browser's name for its position, such as `KeyW`; 0 for keys without a meaning.
-    /// The shell keeps Enter, Escape, H, M, F3 and F4.
+    /// The shell keeps Enter, Escape, Tab, H, M, F3 and F4.
     #[must_use]
     fn key(code: &str) -> u32 {
         Controls::usual_key(code)
     }
 
     /// The bits of a gamepad's button in [`Controls::held`] by its number in the browser's standard mapping, such as 7 for the right
-    /// trigger; 0 for buttons without a meaning. The sticks are [`Controls::left`] and [`Controls::right`]; the shell keeps Start (9).
+    /// trigger; 0 for buttons without a meaning. The sticks are [`Controls::left`] and [`Controls::right`]; the shell keeps Back (8) and Start (9).
     #[must_use]
     fn gamepad_button(number: u32) -> u32 {
         Controls::usual_gamepad_button(number)

@@ -33,6 +33,8 @@ pub(crate) enum PendingRequest {
     Subscribe(String),
     /// Following another player.
     Follow,
+    /// The scores of the room.
+    Scores,
     /// Something that the game knows.
     Game,
 }
@@ -228,8 +230,11 @@ impl<C: Cartridge> App<C> {
                 PendingRequest::Say(_)
                 | PendingRequest::Subscribe(_)
                 | PendingRequest::Follow
+                | PendingRequest::Scores
                 | PendingRequest::Game => {}
             },
+            // They are asked for again in a second.
+            Answer::Received(Outcome::Refused(_)) | Answer::None if pending == PendingRequest::Scores => {}
             Answer::Received(Outcome::Refused(why)) => {
                 match &pending {
                     PendingRequest::Say(text) => self.chat.restore_text(text),
@@ -241,6 +246,7 @@ impl<C: Cartridge> App<C> {
                     | PendingRequest::Report(_)
                     | PendingRequest::Subscribe(_)
                     | PendingRequest::Follow
+                    | PendingRequest::Scores
                     | PendingRequest::Game => {}
                 }
                 self.chat.notice(&refusal_text::<C::Game>(&pending, why));
@@ -311,6 +317,7 @@ fn describe(pending: &PendingRequest) -> String {
         PendingRequest::Unmute(name) => format!("unmuting {name}"),
         PendingRequest::Report(name) => format!("your report about {name}"),
         PendingRequest::Subscribe(topic) => format!("the subscription to {topic}"),
+        PendingRequest::Scores => "the request for the scores".to_owned(),
         PendingRequest::Follow => "the request to watch another player".to_owned(),
         PendingRequest::Game => "your request".to_owned(),
     }

@@ -44,9 +44,10 @@ impl<C: Cartridge> App<C> {
             "join" => self.join_spectated_room(),
             "follow" => {
                 if let Ok(player) = what.parse() {
-                    self.follow_in_replay(Some(PlayerId(player)));
+                    self.follow(PlayerId(player));
                 }
             }
+            "scores" => self.toggle_scores(),
             "next" => self.follow_another(1),
             "previous" => self.follow_another(-1),
             "rooms" => self.request_rooms(),
@@ -83,6 +84,8 @@ impl<C: Cartridge> App<C> {
         self.devices.borrow_mut().release();
         if self.chat.is_open() {
             self.close_chat();
+        } else if self.scoreboard.is_pinned() {
+            self.toggle_scores();
         } else if self.flow.is_playing() {
             let open = !self.screens.paused();
             self.screens.pause(open);

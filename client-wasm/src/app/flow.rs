@@ -253,5 +253,6 @@ impl<C: Cartridge> App<C> {
         self.focus = Focus::at(Vec2::ZERO);
         self.cartridge.enter(place);
         self.match_status.hide();
+        self.scoreboard.close();
     }
 }

@@ -78,6 +78,7 @@ impl<C: Cartridge> App<C> {
             PageState::Playing { .. } => {
                 self.show_game(dt);
                 self.send_game_requests();
+                self.show_scores();
                 self.show_net(now_ms);
             }
             PageState::Replaying if watched(&self.replay).is_some() => self.show_replay(now_ms, elapsed),

@@ -8,6 +8,7 @@
 //! | `chat` | topics, chat, notices, replies |
 //! | `network_lab` | the net graph and the network lab |
 //! | `replay` | a recorded match, and what its bar and its keys do |
+//! | `scoreboard` | when the scoreboard is open, and what a click on it does |
 //! | `image` | one drawn image, and the client's ticks between images |
 //! | `drawing` | which renderer draws |
 //! | `wiring` | the page's events, each one call into the app |
@@ -24,6 +25,7 @@ mod image;
 mod lobby;
 mod network_lab;
 mod replay;
+mod scoreboard;
 mod wiring;
 
 use std::cell::RefCell;
@@ -51,6 +53,7 @@ use crate::hud::net_graph::NetGraph;
 use crate::hud::network_lab::NetworkLab;
 use crate::hud::play::Play;
 use crate::hud::replay_bar::ReplayBar;
+use crate::hud::scoreboard::Scoreboard;
 use crate::hud::screens::Screens;
 use crate::hud::tab::TabTitle;
 use crate::input::{Devices, LastUsed};
@@ -104,6 +107,7 @@ pub(crate) struct App<C: Cartridge> {
     lobby: Lobby,
     chat: Chat,
     play: Play,
+    scoreboard: Scoreboard,
     match_status: MatchHud,
     replay_bar: ReplayBar,
     /// Whether the recording of the match whose results are shown was asked for.
@@ -143,6 +147,7 @@ impl<C: Cartridge> App<C> {
             lobby: Lobby::new(&document)?,
             chat: Chat::new(&document)?,
             play: Play::new(&document)?,
+            scoreboard: Scoreboard::new(&document)?,
             match_status: MatchHud::new(&document)?,
             replay_bar: ReplayBar::new(&document)?,
             asked_recording: false,

@@ -9,6 +9,7 @@
 //! | [`match_status`] | both teams, the clock, the result |
 //! | [`kill_feed`] | who sank whom |
 //! | [`replay_bar`] | the bar below a recorded match |
+//! | [`scoreboard`] | all players of the room, while Tab is held |
 //! | [`screens`] | title, pause, notices |
 //! | [`tab`] | the title of the browser's tab |
 //! | [`net_graph`] | the link's behavior, drawn and in numbers |
@@ -24,5 +25,6 @@ pub(crate) mod net_graph;
 pub(crate) mod network_lab;
 pub(crate) mod play;
 pub(crate) mod replay_bar;
+pub(crate) mod scoreboard;
 pub(crate) mod screens;
 pub(crate) mod tab;

@@ -12,6 +12,8 @@ const STEP: f32 = 0.6;
 /// The buttons that the shell knows, as bits of a reading.
 pub(crate) const A: u32 = 1 << 0;
 pub(crate) const B: u32 = 1 << 1;
+/// Shows the scoreboard while it is down.
+pub(crate) const BACK: u32 = 1 << 8;
 pub(crate) const START: u32 = 1 << 9;
 pub(crate) const UP: u32 = 1 << 12;
 pub(crate) const DOWN: u32 = 1 << 13;
@@ -71,6 +73,12 @@ impl Gamepad {
     /// Releases everything. Sticks count again with the next reading, buttons with the next press.
     pub(crate) fn release(&mut self) {
         *self = Gamepad { stale: u32::MAX, ..Gamepad::default() };
+    }
+
+    /// Whether one of these buttons is down.
+    #[must_use]
+    pub(crate) fn holds(&self, buttons: u32) -> bool {
+        self.down & buttons != 0
     }
 
     /// The bits of all buttons that are down, by `bits_of` a button.

@@ -9,6 +9,9 @@ pub(crate) enum Command {
     Lab,
 }
 
+/// The key that shows the scoreboard while it is down.
+pub(crate) const SCORES: &str = "Tab";
+
 /// The command of a key by the browser's name for its position.
 #[must_use]
 pub(crate) fn command(code: &str) -> Option<Command> {

@@ -61,6 +61,8 @@ pub(crate) struct Devices {
     /// Whether keys and buttons steer; off while a menu is open.
     pub(crate) steering: bool,
     pub(crate) commands: VecDeque<Command>,
+    /// Whether the scoreboard's key is down.
+    scores_key: bool,
 }
 
 /// A key that went down or came up.
@@ -134,6 +136,7 @@ impl Devices {
             last_used,
             steering: false,
             commands: VecDeque::new(),
+            scores_key: false,
         }
     }
 
@@ -151,6 +154,12 @@ impl Devices {
             LastUsed::Gamepad => (None, self.gamepad.left, self.gamepad.right),
         };
         Controls { held: self.held.buttons(), pointer, left, right, own }
+    }
+
+    /// Whether the key or the gamepad's button for the scoreboard is down.
+    #[must_use]
+    pub(crate) fn wants_scores(&self) -> bool {
+        self.steering && (self.scores_key || self.gamepad.holds(gamepad::BACK))
     }
 
     /// Whether the touch controls are shown.
@@ -175,6 +184,7 @@ impl Devices {
         self.held.release();
         self.thumbs = Thumbs::default();
         self.gamepad.release();
+        self.scores_key = false;
     }
 
     /// Takes a key event; returns whether the key means something to the game.
@@ -191,6 +201,11 @@ impl Devices {
             self.held.key_up(event.code);
         } else if event.typing || event.chord {
             return false;
+        }
+        if event.code == keys::SCORES {
+            // In a menu it moves the focus.
+            self.scores_key = event.down && self.steering;
+            return self.steering;
         }
         let pressed = event.down && !event.repeated;
         if let Some(command) = keys::command(event.code) {
