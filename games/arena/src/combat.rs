@@ -3,7 +3,9 @@
 use glam::Vec2;
 
 use super::event::rounded;
-use super::rules::{DT, HULL_MAX, KILL_REPAIR, POINT, SCORE_KILL, SHIP_RADIUS, SHOT_DAMAGE, SHOT_RADIUS};
+use super::rules::{
+    CALM, DT, HULL_MAX, KILL_REPAIR, POINT, SCORE_BOUNTY, SCORE_KILL, SHIP_RADIUS, SHOT_DAMAGE, SHOT_RADIUS,
+};
 use super::ship::Cause;
 use super::shot::{Shot, first_touch};
 use super::{Arena, ArenaEvent, Armour};
@@ -89,7 +91,7 @@ impl Arena {
     }
 
     fn strike(&mut self, shot: &Shot, target: PlayerId, at: Vec2, events: &mut Vec<AddressedEvent<ArenaEvent>>) {
-        let Some(wound) = self.wound(target, SHOT_DAMAGE) else { return };
+        let Some(wound) = self.wound(target, shot.owner, SHOT_DAMAGE) else { return };
         let by = shot.owner;
         self.count_hit(by);
         let hit = ArenaEvent::Hit { at, shot: shot.id, target, by, on: wound.on };
@@ -106,9 +108,9 @@ impl Arena {
 
     /// Damages a player's ship, which may sink it; `None` for a free seat. The caller emits the hit, and then calls
     /// [`Arena::finish`], which emits the rest.
-    pub(super) fn wound(&mut self, target: PlayerId, damage: u16) -> Option<Wound> {
+    pub(super) fn wound(&mut self, target: PlayerId, by: PlayerId, damage: u16) -> Option<Wound> {
         let own = &mut self.seat_mut(target)?.own;
-        let hull = own.hull;
+        let (hull, is_first) = (own.hull, own.hull == HULL_MAX && own.calm == CALM);
         let dealt = own.hurt(damage);
         let on = match (dealt, own.hull < hull) {
             (0, _) => Armour::Protection,
@@ -119,7 +121,9 @@ impl Arena {
         if sunk.is_some() {
             own.sink();
         }
-        Some(Wound { dealt, on, at: own.position, sunk })
+        let wound = Wound { dealt, on, at: own.position, sunk };
+        self.note_wound(target, by, is_first, dealt);
+        Some(wound)
     }
 
     /// If a wound sank its ship: rewards the shooter and emits the kill-feed entry and the wreck.
@@ -133,7 +137,8 @@ impl Arena {
     ) {
         let Some(entity) = wound.sunk else { return };
         self.ids.free(entity);
-        self.reward(by);
+        let bounty = if self.bounty == Some(target) && target != by { SCORE_BOUNTY } else { 0 };
+        self.reward(by, bounty);
         self.emit_wreck(target, Some(by), cause, events);
     }
 
@@ -143,14 +148,14 @@ impl Arena {
         }
     }
 
-    pub(super) fn reward(&mut self, killer: PlayerId) {
+    pub(super) fn reward(&mut self, killer: PlayerId, bounty: i32) {
         let Some(seat) = self.seat_mut(killer) else { return };
         let life = seat.own.deaths;
         let before = if seat.counters.run.0 == life { seat.counters.run.1 } else { 0 };
         seat.counters.run = (life, before + 1);
         seat.counters.streak = seat.counters.streak.max(before + 1);
         seat.own.kills = seat.own.kills.saturating_add(1);
-        seat.own.score = seat.own.score.saturating_add(SCORE_KILL);
+        seat.own.score = seat.own.score.saturating_add(SCORE_KILL + bounty);
         if seat.own.afloat() {
             seat.own.hull = (seat.own.hull + KILL_REPAIR).min(HULL_MAX);
         }
@@ -169,10 +174,19 @@ impl Arena {
         if let Some(referee) = &mut self.referee {
             referee.note_sunk(teams.0, teams.1);
         }
+        self.reward_helpers(victim, by, events);
+        let bounty = by.is_some() && self.bounty == Some(victim);
+        if bounty {
+            // It is earned once; the next full second says who leads now.
+            self.bounty = None;
+        }
         self.drop_from_wreck(at);
         let near = rounded(at);
         events
             .push(AddressedEvent { recipients: Recipients::Near(near), event: ArenaEvent::Sunk { at: near, victim } });
-        events.push(AddressedEvent { recipients: Recipients::Room, event: ArenaEvent::KillFeed { victim, by, cause } });
+        events.push(AddressedEvent {
+            recipients: Recipients::Room,
+            event: ArenaEvent::KillFeed { victim, by, cause, bounty },
+        });
     }
 }

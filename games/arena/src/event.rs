@@ -74,6 +74,11 @@ pub enum ArenaEvent {
         /// Time from the judged moment to the tick of the shot, in parts of a tick ([`broadside_shared::time::ViewTime`]).
         ago: u8,
     },
+    /// A ship went down to which the recipient had done much of the damage, and another player sank it or nobody did.
+    Assisted {
+        /// The owner of the ship.
+        victim: PlayerId,
+    },
     /// A ship blew up. Sent to everyone near.
     Sunk {
         /// Where it was.
@@ -89,6 +94,8 @@ pub enum ArenaEvent {
         by: Option<PlayerId>,
         /// The cause.
         cause: Cause,
+        /// Whether it brought a bounty.
+        bounty: bool,
     },
     /// A player got a new ship. Sent to everyone near.
     Launched {
@@ -121,9 +128,10 @@ pub enum Armour {
 
 const ARMOURS: [Armour; 3] = [Armour::Hull, Armour::Shield, Armour::Protection];
 const CAUSES: [Cause; 4] = [Cause::Cannon, Cause::Rock, Cause::Border, Cause::Rail];
+const CAUSE_BITS: u32 = 3;
 
 const KIND_BITS: u32 = 3;
-/// The kind that announces a second kind number: the rail's events are rarer than the others.
+/// The kind that announces a second kind number: the rail's events and assists are rarer than the others.
 const KIND_RAIL: u32 = 7;
 const RAIL_KIND_BITS: u32 = 2;
 const AGO_BITS: u32 = 8;
@@ -139,7 +147,15 @@ pub(super) const LAYOUT: Layout = Layout::Choice {
         ("chipped", Layout::Fields(&[AT, SHOT])),
         ("dealt", Layout::Fields(&[TARGET, POINTS])),
         ("sunk", Layout::Fields(&[AT, ("victim", PLAYER)])),
-        ("killFeed", Layout::Fields(&[("victim", PLAYER), ("by", Layout::Option(&PLAYER)), ("cause", CAUSE)])),
+        (
+            "killFeed",
+            Layout::Fields(&[
+                ("victim", PLAYER),
+                ("by", Layout::Option(&PLAYER)),
+                ("cause", CAUSE),
+                ("bounty", Layout::Flag),
+            ]),
+        ),
         ("launched", Layout::Fields(&[AT, ("player", PLAYER)])),
         ("picked", Layout::Fields(&[AT, ("player", PLAYER), ("what", BOON)])),
         ("rail", RAIL),
@@ -151,6 +167,7 @@ const RAIL: Layout = Layout::Choice {
         ("pierced", Layout::Fields(&[AT, TARGET, BY, ON])),
         ("railed", Layout::Fields(&[TARGET, POINTS, AT, AGO])),
         ("struck", Layout::Fields(&[BY, AT, ("now", POINT), AGO])),
+        ("assisted", Layout::Fields(&[("victim", PLAYER)])),
     ],
 };
 const AT: (&str, Layout) = ("at", POINT);
@@ -163,12 +180,15 @@ const AGO: (&str, Layout) =
     ("ago", Layout::Scaled { bits: AGO_BITS as u8, lowest: 0, step: 1.0 / ViewTime::PARTS as f32 });
 const ON: (&str, Layout) =
     ("on", named(&[("hull", Layout::NOTHING), ("shield", Layout::NOTHING), ("protection", Layout::NOTHING)]));
-const CAUSE: Layout = named(&[
-    ("cannon", Layout::NOTHING),
-    ("rock", Layout::NOTHING),
-    ("border", Layout::NOTHING),
-    ("rail", Layout::NOTHING),
-]);
+const CAUSE: Layout = Layout::Choice {
+    bits: CAUSE_BITS as u8,
+    variants: &[
+        ("cannon", Layout::NOTHING),
+        ("rock", Layout::NOTHING),
+        ("border", Layout::NOTHING),
+        ("rail", Layout::NOTHING),
+    ],
+};
 const BOON: Layout = named(&[("repair", Layout::NOTHING), ("rapid", Layout::NOTHING), ("shield", Layout::NOTHING)]);
 const PLAYER: Layout = Layout::Bits(PLAYER_BITS as u8);
 const POINT: Layout = Layout::Fields(&[("x", COORDINATE), ("y", COORDINATE)]);
@@ -203,14 +223,15 @@ pub(super) fn write(event: &ArenaEvent, out: &mut BitWriter) {
             write_point(at, out);
             write_player(victim, out);
         }
-        ArenaEvent::KillFeed { victim, by, cause } => {
+        ArenaEvent::KillFeed { victim, by, cause, bounty } => {
             out.bits(4, KIND_BITS);
             write_player(victim, out);
             out.flag(by.is_some());
             if let Some(by) = by {
                 write_player(by, out);
             }
-            out.bits(cause as u32, 2);
+            out.bits(cause as u32, CAUSE_BITS);
+            out.flag(bounty);
         }
         ArenaEvent::Launched { at, player } => {
             out.bits(5, KIND_BITS);
@@ -244,6 +265,10 @@ pub(super) fn write(event: &ArenaEvent, out: &mut BitWriter) {
             write_point(now, out);
             out.bits(u32::from(ago), AGO_BITS);
         }
+        ArenaEvent::Assisted { victim } => {
+            write_rail_kind(3, out);
+            write_player(victim, out);
+        }
     }
 }
 
@@ -267,7 +292,8 @@ pub(super) fn read(bits: &mut BitReader<'_>) -> Result<ArenaEvent, WireError> {
         4 => ArenaEvent::KillFeed {
             victim: read_player(bits)?,
             by: if bits.flag()? { Some(read_player(bits)?) } else { None },
-            cause: choose(bits, &CAUSES, "cause")?,
+            cause: choose_of(bits, CAUSE_BITS, &CAUSES, "cause")?,
+            bounty: bits.flag()?,
         },
         5 => ArenaEvent::Launched { at: read_point(bits)?, player: read_player(bits)? },
         6 => ArenaEvent::Picked {
@@ -299,7 +325,7 @@ fn read_rail(bits: &mut BitReader<'_>) -> Result<ArenaEvent, WireError> {
             now: read_point(bits)?,
             ago: bits.bits(AGO_BITS)? as u8,
         },
-        unknown => return Err(WireError::Range { what: "event of the rail", value: unknown.into(), limit: 2 }),
+        _ => ArenaEvent::Assisted { victim: read_player(bits)? },
     })
 }
 
@@ -337,7 +363,11 @@ fn unpack(packed: u32) -> f32 {
 }
 
 fn choose<T: Copy>(bits: &mut BitReader<'_>, of: &[T], what: &'static str) -> Result<T, WireError> {
-    let number = bits.bits(2)?;
+    choose_of(bits, 2, of, what)
+}
+
+fn choose_of<T: Copy>(bits: &mut BitReader<'_>, width: u32, of: &[T], what: &'static str) -> Result<T, WireError> {
+    let number = bits.bits(width)?;
     let limit = of.len() as u64 - 1;
     of.get(number as usize).copied().ok_or(WireError::Range { what, value: number.into(), limit })
 }

@@ -8,6 +8,7 @@
 //! | `player_state` | that state on the wire |
 //! | [`border`] | the edge of the arena, which follows the number of players |
 //! | [`shot`], [`beam`], [`rock`], [`pickup`] | the other entities of the arena |
+//! | [`credit`] | assists, and the bounty on the leader |
 //! | `step` | the order of a tick; `combat` and `rail` decide hits, `stock` places rocks and pickups, `grid` finds nearby ships |
 //! | `modes` | teams, rounds and duels |
 //! | [`event`] | events: what happens once |
@@ -21,6 +22,7 @@ pub mod ai;
 pub mod beam;
 pub mod border;
 mod combat;
+pub mod credit;
 pub mod event;
 pub mod fields;
 mod grid;
@@ -69,6 +71,7 @@ pub use ship::{Cause, LocalPlayerState};
 pub use shot::Shot;
 
 use ai::player::AiPlayer;
+use credit::Wounds;
 use grid::Grid;
 use modes::{Mode, Referee, Zone};
 use rock::RockField;
@@ -101,6 +104,8 @@ pub struct Arena {
     tick: Tick,
     ids: EntityIds,
     border: Border,
+    /// The player with a bounty, as of the last full second.
+    bounty: Option<PlayerId>,
     /// Runs the match; `None` in modes without rounds.
     referee: Option<Referee>,
     /// By player number; `None` for a free seat.
@@ -118,6 +123,9 @@ pub struct Arena {
     launched_at: Vec<Vec2>,
     #[serde(skip)]
     spawned: Vec<PredictedSpawn>,
+    /// The standings while the leader is looked for.
+    #[serde(skip)]
+    best: Vec<Standing>,
 }
 
 /// A seated player.
@@ -128,6 +136,7 @@ struct Seat {
     input: ArenaInput,
     /// When the current ship, or the last one, was launched.
     launched: Tick,
+    wounds: Wounds,
     counters: ResultCounters,
 }
 
@@ -214,6 +223,7 @@ impl Game for Arena {
             tick: Tick(0),
             ids: EntityIds::default(),
             border: Border::resting(modes::ground::radius(mode), 0),
+            bounty: None,
             referee: Referee::of(mode),
             seats: Vec::new(),
             population: 0,
@@ -224,6 +234,7 @@ impl Game for Arena {
             ships_near: Grid::new(step::SHIP_CELL),
             launched_at: Vec::new(),
             spawned: Vec::new(),
+            best: Vec::new(),
         };
         arena.furnish();
         arena
@@ -239,8 +250,13 @@ impl Game for Arena {
         }
         assert!(self.seats[index].is_none(), "player {player} is already seated");
         let own = LocalPlayerState { team: self.enlist(), ..LocalPlayerState::ashore(player, self.border) };
-        self.seats[index] =
-            Some(Seat { own, input: ArenaInput::default(), launched: Tick(0), counters: ResultCounters::default() });
+        self.seats[index] = Some(Seat {
+            own,
+            input: ArenaInput::default(),
+            launched: Tick(0),
+            wounds: Wounds::default(),
+            counters: ResultCounters::default(),
+        });
         self.population += 1;
     }
 
@@ -256,7 +272,11 @@ impl Game for Arena {
         if let Some(entity) = seat.own.entity {
             self.ids.free(entity);
         }
-        // The seat's next player must not score with a stranger's shots.
+        if self.bounty == Some(player) {
+            self.bounty = None;
+        }
+        // The seat's next player must not score with a stranger's shots and damage.
+        self.seats.iter_mut().flatten().for_each(|seat| seat.wounds.forget(player));
         let ids = &mut self.ids;
         self.shots.retain(|shot| {
             let keep = shot.owner != player;
@@ -372,7 +392,7 @@ impl Game for Arena {
 
     fn kill_feed_entry(event: &ArenaEvent) -> Option<KillFeedEntry> {
         match event {
-            ArenaEvent::KillFeed { victim, by, cause } => {
+            ArenaEvent::KillFeed { victim, by, cause, .. } => {
                 let verb = if by.is_some() { cause.verb() } else { cause.verb_alone() };
                 Some(KillFeedEntry { by: *by, verb, of: *victim })
             }
@@ -396,9 +416,11 @@ impl Game for Arena {
         let mut hash = WorldHash::default();
         hash.u64(u64::from(self.tick.0));
         hash.u64(self.rng.get_seed());
+        hash.u64(self.bounty.map_or(u64::MAX, |player| u64::from(player.0)));
         self.border.hash(&mut hash);
         for seat in self.seats() {
             seat.own.hash(&mut hash);
+            seat.wounds.hash(&mut hash);
             hash.u64(u64::from(seat.launched.0) << 24 | u64::from(seat.input.aim) << 8 | u64::from(seat.input.buttons));
         }
         for shot in &self.shots {

@@ -97,7 +97,7 @@ impl Arena {
     fn rail(&mut self, beam: &Beam, judged: &Judged, ago: u32, events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         let Judged { target, seen_at, .. } = *judged;
         let by = beam.owner;
-        let Some(wound) = self.wound(target, RAIL_DAMAGE) else { return };
+        let Some(wound) = self.wound(target, by, RAIL_DAMAGE) else { return };
         self.count_hit(by);
         let (at, now, ago) = (rounded(seen_at), rounded(wound.at), ago.min(u32::from(u8::MAX)) as u8);
         let points = wound.dealt.div_ceil(POINT) as u8;

@@ -103,6 +103,14 @@ pub const WRECK_DROP: f32 = 0.4;
 
 /// Score for sinking a ship.
 pub const SCORE_KILL: i32 = 10;
+/// Score for a ship that another player sank, or that went down on its own, after at least [`ASSIST_DAMAGE`].
+pub const SCORE_ASSIST: i32 = 3;
+/// Damage to a ship, since it was last whole and left alone, that counts as an assist: more than two hits.
+pub const ASSIST_DAMAGE: u16 = HULL_MAX / 3;
+/// Score from which on the leader of an open arena has a bounty: after three ships more.
+pub const BOUNTY_FROM: i32 = 30;
+/// Additional score for sinking the player with the bounty.
+pub const SCORE_BOUNTY: i32 = 10;
 /// Score for a pickup.
 pub const SCORE_PICKUP: i32 = 1;
 /// Hull that the shooter regains, so that the winner of a duel is not easy prey.

@@ -14,16 +14,16 @@ pub const REFERENCE: (u64, u32, u32) = (2024, 10_000, 1_000);
 
 /// The hashes of [`REFERENCE`], natively and in wasm. They change with the rules, and only with them.
 pub const REFERENCE_HASHES: [u64; 10] = [
-    0x55eb_af34_e4ec_3602,
-    0x1534_0e27_0fda_0752,
-    0xa406_02af_4c3a_68d7,
-    0xe1fc_c09f_4fdf_f33e,
-    0x6bc8_0434_cba2_cb3d,
-    0x28ae_9c87_f206_3ed5,
-    0xff95_f48e_e5cd_bae9,
-    0xb9b0_d844_7e0e_41b4,
-    0xe33c_c9a7_bf79_67d8,
-    0xca9c_b1c9_a3e6_9117,
+    0x8926_b3fd_a8ea_792d,
+    0xaa9a_4d5e_fe37_b2a5,
+    0xbb69_d4a7_b76b_77c4,
+    0xb3dc_1516_cb80_6561,
+    0xafd5_d72e_3caf_821e,
+    0x2ccb_9a24_c89e_0a9a,
+    0x84f6_1cb2_ef68_9623,
+    0xb676_a268_ea7e_0b0c,
+    0xa31a_0aef_0185_dbec,
+    0xba1a_bbc2_965f_0474,
 ];
 
 /// Most players that the script seats at once: enough for the border to grow.

@@ -185,7 +185,7 @@ impl Sparring {
                     self.fighters[usize::from(by.0)].touch(tick);
                     self.fighters[usize::from(target.0)].wounded_at(tick);
                 }
-                ArenaEvent::KillFeed { victim, by, cause } => {
+                ArenaEvent::KillFeed { victim, by, cause, .. } => {
                     if let Some(by) = by {
                         self.fighters[usize::from(by.0)].stats.kills += 1;
                         self.fighters[usize::from(by.0)].stats.beam_kills += u32::from(cause == Cause::Rail);
@@ -201,6 +201,7 @@ impl Sparring {
                 | ArenaEvent::Dealt { .. }
                 | ArenaEvent::Railed { .. }
                 | ArenaEvent::Struck { .. }
+                | ArenaEvent::Assisted { .. }
                 | ArenaEvent::Sunk { .. } => {}
             }
         }

@@ -38,6 +38,7 @@ impl Arena {
         self.fly_shots(tick, events);
         self.hand_out_pickups(events);
         self.restock(tick);
+        self.follow_leader(tick); // for the bounty
     }
 
     fn follow_population(&mut self, tick: Tick) {

@@ -1,5 +1,7 @@
 //! The arena in small worlds with stated outcomes.
 
+mod credit;
+
 use glam::Vec2;
 
 use super::rules::{
@@ -131,7 +133,7 @@ fn sinking_a_ship_scores_and_the_sunk_one_returns_protected_until_it_fires() {
     let totals = PlayerTotals { score: SCORE_KILL, kills: 1, shots, hits, streak: 1, ..PlayerTotals::default() };
     assert_eq!(scene.arena.totals(PlayerId(0)), totals);
     let (victim, by) = (PlayerId(1), Some(PlayerId(0)));
-    let sunk = ArenaEvent::KillFeed { victim, by, cause: Cause::Cannon };
+    let sunk = ArenaEvent::KillFeed { victim, by, cause: Cause::Cannon, bounty: false };
     assert_eq!(
         Arena::kill_feed_entry(&sunk),
         Some(KillFeedEntry { by, verb: "sank", of: victim }),
@@ -181,7 +183,7 @@ fn a_beam_is_judged_where_its_shooter_saw_the_target_and_both_receive_events() {
 fn the_longest_run_of_kills_is_that_of_one_life() {
     let mut scene = Scene::new(&[Vec2::ZERO]);
     let mut streak_after = |kills: u32| {
-        (0..kills).for_each(|_| scene.arena.reward(PlayerId(0)));
+        (0..kills).for_each(|_| scene.arena.reward(PlayerId(0), 0));
         scene.own_mut(0).sink();
         scene.arena.totals(PlayerId(0)).streak
     };

@@ -10,6 +10,7 @@
 //! | `hulls` | the silhouettes of ships, for both |
 //! | `helm` | what keys, mouse and thumbs mean |
 //! | `gauges` | hull, shield, powers |
+//! | `rivals` | runs, revenge, and what sank the own ship |
 //! | `notes` | the line about the zone and the round |
 //! | `sounds`, `cues` | how it sounds, and when |
 
@@ -21,19 +22,20 @@ mod helm;
 mod hulls;
 mod live;
 mod notes;
+mod rivals;
 mod scene;
 mod shapes;
 mod sounds;
 mod stage;
 
+use broadside_arena::credit::bounty_on;
 use broadside_arena::modes::Mode;
-use broadside_arena::rules::{TICK_HZ, round_ticks};
+use broadside_arena::rules::{SCORE_ASSIST, TICK_HZ, round_ticks};
 use broadside_arena::{Arena, ArenaEvent, ArenaInput, LocalPlayerState};
 use broadside_client::{
     Cartridge, Color, Controls, Cues, Focus, Framing, Image, Page, Pen, Place, Report, Shaders, Sound, Surface,
 };
 use broadside_shared::client::Client;
-use broadside_shared::game::{Game, KillFeedEntry};
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus};
 use glam::Vec2;
@@ -42,6 +44,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use backdrop::Backdrop;
 use flat::Flat;
 use gauges::Gauges;
+use rivals::{Kill, Rivals, Word};
 use scene::{Moment, Names, Scene};
 use stage::Stage;
 
@@ -66,6 +69,7 @@ struct ArenaPage {
     heading: f32,
     burning: bool,
     sunk_by: String,
+    rivals: Rivals,
 }
 
 impl Cartridge for ArenaPage {
@@ -88,6 +92,7 @@ impl Cartridge for ArenaPage {
             heading: 0.0,
             burning: false,
             sunk_by: String::new(),
+            rivals: Rivals::default(),
         })
     }
 
@@ -123,6 +128,7 @@ impl Cartridge for ArenaPage {
         self.stage = Stage::default();
         self.gauges.reset();
         self.sunk_by.clear();
+        self.rivals.clear();
         self.backdrop = match place {
             Place::Title { seed } => Some(Backdrop::new(seed)),
             Place::Room => None,
@@ -152,6 +158,10 @@ impl Cartridge for ArenaPage {
         }
         stage.followed = image.followed().map(|player| player.0);
         stage.away = live::away(stage, |player| client.is_away(player));
+        stage.bots = live::away(stage, |player| client.is_bot(player));
+        stage.nemesis = self.rivals.nemesis();
+        let mode = client.mode().map_or(Mode::Open, Mode::of);
+        stage.bounty = bounty_on(mode, client.board()).map(|player| player.0);
         stage.ghost = image.authority.and_then(live::own_look);
         stage.record_teams();
         stage.zone = client.room_state().as_ref().map(|zone| live::zone_look(zone, image.view.tick));
@@ -164,16 +174,23 @@ impl Cartridge for ArenaPage {
         let first = self.stage.effects.len();
         live::add_effect(event, &mut self.stage);
         cues::play(&self.stage, first, cues);
-        let Some(KillFeedEntry { by, verb, of }) = Arena::kill_feed_entry(event) else { return };
-        let (own, name) = (image.client.player(), |player| image.client.name_of(player).unwrap_or("someone"));
-        if own == Some(of) {
-            self.sunk_by = match by {
-                Some(by) => format!("by {}", name(by)),
-                None => format!("you {verb}"),
-            };
-        } else if by.is_some() && by == own {
-            cues.toast(&format!("you sank {}", name(of)), "kill");
-            cues.play_here(sounds::KILL, 0.5);
+        let name = |player: u16| image.client.name_of(PlayerId(player)).unwrap_or("someone").to_owned();
+        match *event {
+            ArenaEvent::KillFeed { victim, by, cause, bounty } => {
+                let own = image.own_player().map(|own| own.0);
+                let wreck = image.view.own.as_ref().map(|own| own.current.position);
+                let at = self.stage.ship_of(victim.0).map(|ship| ship.at).or(wreck.filter(|_| own == Some(victim.0)));
+                let from = by.and_then(|by| self.stage.ship_of(by.0)).map(|ship| ship.at);
+                let distance = at.zip(from).map(|(at, from)| at.distance(from));
+                let kill = Kill { victim: victim.0, by: by.map(|by| by.0), cause, bounty, distance };
+                let Some(word) = self.rivals.take(kill, own, name) else { return };
+                self.tell(word, cues);
+            }
+            ArenaEvent::Assisted { victim } => {
+                cues.toast(&format!("assist: {} · +{SCORE_ASSIST}", name(victim.0)), "good");
+                cues.play_here(sounds::KILL, 0.25);
+            }
+            _ => {}
         }
     }
 
@@ -230,6 +247,17 @@ impl Cartridge for ArenaPage {
 }
 
 impl ArenaPage {
+    fn tell(&mut self, word: Word, cues: &mut Cues<'_>) {
+        match word {
+            Word::Sunk(how) => self.sunk_by = how,
+            Word::Won(text) | Word::Revenge(text) => {
+                cues.toast(&text, "kill");
+                cues.play_here(sounds::KILL, 0.5);
+            }
+            Word::News(text) => cues.toast(&text, ""),
+        }
+    }
+
     fn draw_stage(&mut self, pen: &mut Pen<'_>, names: Names<'_>) {
         let moment = Moment::of(pen);
         match &mut pen.surface {

@@ -176,7 +176,7 @@ pub(crate) fn add_effect(event: &ArenaEvent, stage: &mut Stage) {
             let velocity = stage.ship_of(victim.0).map_or(Vec2::ZERO, |ship| ship.velocity);
             Effect::Sunk { player: victim.0, at, velocity }
         }
-        ArenaEvent::KillFeed { .. } => return,
+        ArenaEvent::KillFeed { .. } | ArenaEvent::Assisted { .. } => return,
         ArenaEvent::Launched { at, player } => Effect::Launched { player: player.0, at },
         ArenaEvent::Picked { at, player, what } => Effect::Taken { player: player.0, what, at },
     };

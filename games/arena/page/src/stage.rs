@@ -2,6 +2,8 @@
 //!
 //! The game and the battle behind the title both fill it; drawing and radar read it and know neither.
 
+use std::borrow::Cow;
+
 use broadside_arena::pickup::Boon;
 use glam::Vec2;
 
@@ -154,6 +156,12 @@ pub(crate) struct Stage {
     pub(crate) followed: Option<u16>,
     /// The players in view whose connection is lost.
     pub(crate) away: Vec<u16>,
+    /// Players in view who are the server's own bots.
+    pub(crate) bots: Vec<u16>,
+    /// The player to take revenge on.
+    pub(crate) nemesis: Option<u16>,
+    /// The player with a bounty.
+    pub(crate) bounty: Option<u16>,
     /// Every ship in view, including the own one.
     pub(crate) ships: Vec<ShipLook>,
     /// The own ship where the server last had it; only while the network lab compares both.
@@ -180,6 +188,8 @@ impl Stage {
         self.ships.clear();
         (self.own, self.followed, self.ghost) = (None, None, None);
         self.away.clear();
+        self.bots.clear();
+        (self.nemesis, self.bounty) = (None, None);
         self.shots.clear();
         self.beams.clear();
         self.rocks.clear();
@@ -240,6 +250,22 @@ impl Stage {
         // A beam that is not fired yet counts as unknown, so that it flashes later.
         self.known.extend(self.beams.iter().filter(|beam| beam.age >= 0.0).map(|beam| beam.key));
         self.known.sort_unstable();
+    }
+
+    /// A player's name with what is to be known of its ship, in words.
+    #[must_use]
+    pub(crate) fn tag<'a>(&self, player: u16, name: &'a str) -> Cow<'a, str> {
+        let marks = [
+            (self.bots.contains(&player), " · bot"),
+            (self.bounty == Some(player), " · bounty"),
+            (self.nemesis == Some(player), " · revenge"),
+            (self.away.contains(&player), " … away"),
+        ];
+        if marks.iter().all(|(is, _)| !is) {
+            return Cow::Borrowed(name);
+        }
+        let marks = marks.into_iter().filter_map(|(is, mark)| is.then_some(mark));
+        Cow::Owned(std::iter::once(name).chain(marks).collect())
     }
 
     /// The own ship, if it is afloat.

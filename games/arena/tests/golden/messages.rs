@@ -289,6 +289,7 @@ pub(crate) fn events() -> Vec<(&'static str, ArenaEvent)> {
         ArenaEvent::Pierced { .. } => "event-pierced",
         ArenaEvent::Railed { .. } => "event-railed",
         ArenaEvent::Struck { .. } => "event-struck",
+        ArenaEvent::Assisted { .. } => "event-assisted",
     };
     let at = Vec2::new(560.5, -100.0);
     let (ann, bob) = (PlayerId(300), PlayerId(5));
@@ -297,12 +298,13 @@ pub(crate) fn events() -> Vec<(&'static str, ArenaEvent)> {
         ArenaEvent::Chipped { at, shot: EntityId(9) },
         ArenaEvent::Dealt { target: ann, points: 14 },
         ArenaEvent::Sunk { at, victim: ann },
-        ArenaEvent::KillFeed { victim: ann, by: Some(bob), cause: Cause::Cannon },
+        ArenaEvent::KillFeed { victim: ann, by: Some(bob), cause: Cause::Cannon, bounty: true },
         ArenaEvent::Launched { at, player: ann },
         ArenaEvent::Picked { at, player: bob, what: Boon::Shield },
         ArenaEvent::Pierced { at, target: ann, by: bob, on: Armour::Hull },
         ArenaEvent::Railed { target: ann, points: 34, at, ago: 120 },
         ArenaEvent::Struck { by: bob, at, now: Vec2::new(590.0, -90.5), ago: 120 },
+        ArenaEvent::Assisted { victim: ann },
     ];
     all.into_iter().map(|event| (of(&event), event)).collect()
 }

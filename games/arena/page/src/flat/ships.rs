@@ -108,11 +108,7 @@ pub(crate) fn labels(pen: &FlatPen, stage: &Stage, camera: &Camera, window: Wind
             let away = stage.away.contains(&ship.player);
             pen.fade(if away { 0.5 } else { 0.95 });
             let light = color.mix(Color::WHITE, 0.45);
-            if away {
-                pen.text(&format!("{name} … away"), above, 13.0, light);
-            } else {
-                pen.text(name, above, 13.0, light);
-            }
+            pen.text(&stage.tag(ship.player, name), above, 13.0, light);
             pen.fade(1.0);
         }
     }

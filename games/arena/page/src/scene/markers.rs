@@ -153,10 +153,7 @@ pub(crate) fn labels(stage: &Stage, camera: &Camera, window: Window, names: Name
             full.batch.add(Layer::Top, &bar.with(ship.hull, ship.shield).accent(Color::hex(0x7cc0ff)));
         }
         let away = stage.away.contains(&ship.player);
-        let name = names(ship.player).and_then(|name| match away {
-            true => full.text(&format!("{name} … away")),
-            false => full.text(name),
-        });
+        let name = names(ship.player).and_then(|name| full.text(&stage.tag(ship.player, name)));
         if let Some(slot) = name {
             let tall = 8.6 * window.px;
             let half = Vec2::new(tall * slot.aspect(), tall);
