@@ -8,6 +8,8 @@ const f = Math.fround;
 const DT = f(1 / 60);
 const TURN_TO_RADIANS = f(f(2 * Math.PI) / 65536);
 const [THRUST, REVERSE, STRAFE, SPEED_MAX] = [620, 420, 460, 450];
+const [BOOST, SPEED_BOOST, SPEED_EASE, BOOST_MAX, BOOST_USE] = [520, 600, f(0.97), 480, 4];
+const MINE_COOLDOWN = 420;
 const KEPT = f(1 - f(f(0.55) * DT)); // the share of the velocity that is left after a tick
 const TURN = 974;
 const [HULL_MAX, CALM, REGEN, SHIELD_DECAY] = [6000, 360, 5, 2];
@@ -54,6 +56,7 @@ export class Predictor {
 export function flat({ life, team, ...rest }) {
   const own = { ...rest, ...life, afloat: life.kind === 'ship', held: team?.held ?? 0 };
   if (own.afloat) for (const timer of TIMERS) own[timer] ??= 0;
+  [own.spent, own.mine] = [life.tools?.spent ?? 0, life.tools?.mine ?? 0];
   return own;
 }
 
@@ -66,7 +69,7 @@ export function step(before, sample, tick, rocks) {
     turn(own, sample);
     return own;
   }
-  for (const timer of ['cooldown', 'rail', 'contact', 'rapid', 'protection', 'unrest']) own[timer] = Math.max(own[timer] - 1, 0);
+  for (const timer of ['cooldown', 'rail', 'contact', 'rapid', 'protection', 'mine', 'unrest']) own[timer] = Math.max(own[timer] - 1, 0);
   own.shield = Math.max(own.shield - SHIELD_DECAY, 0);
   if (own.unrest === 0) own.hull = Math.min(own.hull + REGEN, HULL_MAX);
   turn(own, sample);
@@ -83,6 +86,7 @@ export function step(before, sample, tick, rocks) {
     [own.cooldown, own.protection] = [own.rapid > 0 ? COOLDOWN_RAPID : COOLDOWN, 0];
   }
   if (sample.buttons & BUTTONS.rail && own.rail === 0) [own.rail, own.protection] = [RAIL_COOLDOWN, 0];
+  if (sample.buttons & BUTTONS.mine && own.mine === 0) [own.mine, own.protection] = [MINE_COOLDOWN, 0];
   return own;
 }
 
@@ -100,11 +104,16 @@ function burn(own, { buttons }) {
   if (buttons & BUTTONS.reverse) push(cos, sin, -REVERSE);
   if (buttons & BUTTONS.right) push(-sin, cos, STRAFE);
   if (buttons & BUTTONS.left) push(-sin, cos, -STRAFE);
+  const pressed = (buttons & BUTTONS.boost) !== 0;
+  const boosts = pressed && own.spent + BOOST_USE <= BOOST_MAX;
+  if (boosts) push(cos, sin, BOOST);
+  own.spent = boosts ? own.spent + BOOST_USE : Math.max(own.spent - (pressed ? 0 : 1), 0);
   own.vx = f(f(own.vx + f(px * DT)) * KEPT);
   own.vy = f(f(own.vy + f(py * DT)) * KEPT);
   const speed = length(own.vx, own.vy);
-  if (speed > SPEED_MAX) {
-    const share = f(SPEED_MAX / speed);
+  const top = boosts ? SPEED_BOOST : SPEED_MAX;
+  if (speed > top) {
+    const share = Math.max(f(top / speed), SPEED_EASE);
     [own.vx, own.vy] = [f(own.vx * share), f(own.vy * share)];
   }
 }

@@ -7,10 +7,10 @@ import { BUTTONS, aimOf } from '../arena.js';
 import { Predictor, flat } from '../predict.js';
 
 const MOTION = ['x', 'y', 'vx', 'vy', 'heading', 'afloat'];
-const TIMERS = ['hull', 'shield', 'cooldown', 'rail', 'contact', 'unrest', 'rapid', 'protection', 'held'];
+const TIMERS = ['hull', 'shield', 'cooldown', 'rail', 'contact', 'unrest', 'rapid', 'protection', 'spent', 'mine', 'held'];
 /** Flies into a rock, then across the border, then around with every engine in turn, firing all guns. */
 function fly(own, tick, rocks, { rocks: touched, outside }) {
-  const guns = BUTTONS.cannon | BUTTONS.rail;
+  const guns = BUTTONS.cannon | BUTTONS.rail | BUTTONS.mine | (tick % 200 < 90 ? BUTTONS.boost : 0);
   const distance = ({ x, y }) => Math.hypot(x - own.x, y - own.y);
   const [rock] = [...rocks].sort((a, b) => distance(a) - distance(b));
   if (touched === 0 && rock) return { aim: aimOf(Math.atan2(rock.y - own.y, rock.x - own.x)), buttons: BUTTONS.engine | guns };

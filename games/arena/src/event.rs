@@ -97,6 +97,13 @@ pub enum ArenaEvent {
         /// Whether it brought a bounty.
         bounty: bool,
     },
+    /// A mine went off. Sent to everyone near.
+    Blast {
+        /// Where it lay.
+        at: Vec2,
+        /// Who left it.
+        by: PlayerId,
+    },
     /// A player got a new ship. Sent to everyone near.
     Launched {
         /// Where it is.
@@ -127,13 +134,13 @@ pub enum Armour {
 }
 
 const ARMOURS: [Armour; 3] = [Armour::Hull, Armour::Shield, Armour::Protection];
-const CAUSES: [Cause; 4] = [Cause::Cannon, Cause::Rock, Cause::Border, Cause::Rail];
+const CAUSES: [Cause; 5] = [Cause::Cannon, Cause::Rock, Cause::Border, Cause::Rail, Cause::Mine];
 const CAUSE_BITS: u32 = 3;
 
 const KIND_BITS: u32 = 3;
 /// The kind that announces a second kind number: the rail's events and assists are rarer than the others.
 const KIND_RAIL: u32 = 7;
-const RAIL_KIND_BITS: u32 = 2;
+const RAIL_KIND_BITS: u32 = 3;
 const AGO_BITS: u32 = 8;
 const PLAYER_BITS: u32 = OWNER_BITS as u32;
 /// Bits of a coordinate in steps of half a unit: the world reaches 32,768 units each way.
@@ -168,6 +175,7 @@ const RAIL: Layout = Layout::Choice {
         ("railed", Layout::Fields(&[TARGET, POINTS, AT, AGO])),
         ("struck", Layout::Fields(&[BY, AT, ("now", POINT), AGO])),
         ("assisted", Layout::Fields(&[("victim", PLAYER)])),
+        ("blast", Layout::Fields(&[AT, BY])),
     ],
 };
 const AT: (&str, Layout) = ("at", POINT);
@@ -187,6 +195,7 @@ const CAUSE: Layout = Layout::Choice {
         ("rock", Layout::NOTHING),
         ("border", Layout::NOTHING),
         ("rail", Layout::NOTHING),
+        ("mine", Layout::NOTHING),
     ],
 };
 const BOON: Layout = named(&[("repair", Layout::NOTHING), ("rapid", Layout::NOTHING), ("shield", Layout::NOTHING)]);
@@ -269,6 +278,11 @@ pub(super) fn write(event: &ArenaEvent, out: &mut BitWriter) {
             write_rail_kind(3, out);
             write_player(victim, out);
         }
+        ArenaEvent::Blast { at, by } => {
+            write_rail_kind(4, out);
+            write_point(at, out);
+            write_player(by, out);
+        }
     }
 }
 
@@ -325,7 +339,9 @@ fn read_rail(bits: &mut BitReader<'_>) -> Result<ArenaEvent, WireError> {
             now: read_point(bits)?,
             ago: bits.bits(AGO_BITS)? as u8,
         },
-        _ => ArenaEvent::Assisted { victim: read_player(bits)? },
+        3 => ArenaEvent::Assisted { victim: read_player(bits)? },
+        4 => ArenaEvent::Blast { at: read_point(bits)?, by: read_player(bits)? },
+        unknown => return Err(WireError::Range { what: "second kind of an event", value: unknown.into(), limit: 4 }),
     })
 }
 

@@ -5,14 +5,14 @@
 //! | ship | position 1/8 unit per axis, velocity 3.75 units/s per axis, heading 1.4 degrees, hull 1.6 points |
 //! | shot | none: origin and velocity are rounded once, at the muzzle, and both ends step the rounded shot |
 //! | beam | length half a unit; line none: the origin is rounded at the muzzle, the heading is exact |
-//! | rock, pickup | none: they are placed on the position grid |
+//! | rock, pickup, mine | none: they are placed on the position grid |
 
 use broadside_shared::protocol::limits::SEATS_MAX;
 use broadside_shared::replication::fields::{
     FIELDS_MAX, FieldRole, FieldSpec, KindSpec, Motion, Record, angle, plain, start, velocity,
 };
 
-use super::rules::{BEAM_LIFE, PLAYERS_MAX, RAIL_RANGE, SHOT_LIFE, TICK_HZ};
+use super::rules::{BEAM_LIFE, MINE_LIFE, PLAYERS_MAX, RAIL_RANGE, SHOT_LIFE, TICK_HZ};
 use crate::modes::TEAM_COUNT;
 
 /// Kind number of a ship without a team.
@@ -25,6 +25,8 @@ pub const ROCK: u8 = 2;
 pub const PICKUP: u8 = 3;
 /// Kind number of a beam.
 pub const BEAM: u8 = 4;
+/// Kind number of a mine.
+pub const MINE: u8 = 7;
 /// Kind numbers of the ships of each team: the same fields as [`SHIP`]. A ship's team never changes, so that it costs
 /// nothing as part of the kind.
 pub const TEAM_SHIPS: [u8; TEAM_COUNT] = [5, 6];
@@ -44,11 +46,14 @@ pub(super) const OWNER_BITS: u8 = 13;
 pub(super) const START_BITS: u8 = 7;
 /// Bits of a beam's age when it is first sent.
 pub(super) const BEAM_START_BITS: u8 = 5;
+/// Bits of a mine's age when it is first sent.
+pub(super) const MINE_START_BITS: u8 = 11;
 /// Bits of a beam's length in whole world units.
 pub(super) const LENGTH_BITS: u8 = 10;
 // What the rules allow fits into the bits it has.
 const _: () = assert!(PLAYERS_MAX == 1 << OWNER_BITS && PLAYERS_MAX >= SEATS_MAX);
 const _: () = assert!(SHOT_LIFE < 1 << START_BITS);
+const _: () = assert!(MINE_LIFE < 1 << MINE_START_BITS);
 const _: () = assert!(BEAM_LIFE < 1 << BEAM_START_BITS);
 const _: () = assert!((RAIL_RANGE as u32) < 1 << LENGTH_BITS);
 /// Hull points per step of a ship's hull field: 31 steps are slightly more than a whole hull.
@@ -86,6 +91,11 @@ pub const KINDS: &[KindSpec] = &[
     },
     KindSpec { name: "ship of the first team", motion: Motion::Moving, fields: SHIP_FIELDS },
     KindSpec { name: "ship of the second team", motion: Motion::Moving, fields: SHIP_FIELDS },
+    KindSpec {
+        name: "mine",
+        motion: Motion::Still,
+        fields: &[FieldSpec::X, FieldSpec::Y, start("start", MINE_START_BITS), plain("owner", OWNER_BITS, 1.0)],
+    },
 ];
 
 const SHIP_FIELDS: &[FieldSpec] = &[

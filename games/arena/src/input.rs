@@ -13,7 +13,7 @@ use broadside_shared::replication::layout::Layout;
 pub struct ArenaInput {
     /// Wanted heading in 1/65536 turn from +x toward +y (y grows downward).
     pub aim: u16,
-    /// Pressed buttons: [`ArenaInput::THRUST`] and so on. Unnamed bits have no effect.
+    /// Pressed buttons: [`ArenaInput::THRUST`] and so on.
     pub buttons: u8,
 }
 
@@ -30,6 +30,10 @@ impl ArenaInput {
     pub const FIRE: u8 = 16;
     /// The rail's trigger: while pressed, it fires whenever the rail is ready.
     pub const RAIL: u8 = 32;
+    /// The boost: more thrust along the nose and a higher top speed, while it lasts.
+    pub const BOOST: u8 = 64;
+    /// Leaves a mine, if one is ready.
+    pub const MINE: u8 = 128;
 
     /// An input with a heading of `radians` and `buttons` pressed.
     #[must_use]

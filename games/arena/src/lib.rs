@@ -7,7 +7,7 @@
 //! | [`ship`] | a player's exact state, and how it moves: the predicted part of the rules |
 //! | `player_state` | that state on the wire |
 //! | [`border`] | the edge of the arena, which follows the number of players |
-//! | [`shot`], [`beam`], [`rock`], [`pickup`] | the other entities of the arena |
+//! | [`shot`], [`beam`], [`mine`], [`rock`], [`pickup`] | the other entities of the arena |
 //! | [`credit`] | assists, and the bounty on the leader |
 //! | `step` | the order of a tick; `combat` and `rail` decide hits, `stock` places rocks and pickups, `grid` finds nearby ships |
 //! | `modes` | teams, rounds and duels |
@@ -27,6 +27,7 @@ pub mod event;
 pub mod fields;
 mod grid;
 pub mod input;
+pub mod mine;
 pub mod modes;
 pub mod pickup;
 mod player_state;
@@ -64,6 +65,7 @@ pub use beam::Beam;
 pub use border::Border;
 pub use event::{ArenaEvent, Armour};
 pub use input::ArenaInput;
+pub use mine::Mine;
 pub use pickup::{Boon, Pickup};
 pub use record_view::{RecordView, ShipView};
 pub use rock::{PredictionContext, Rock};
@@ -114,6 +116,8 @@ pub struct Arena {
     shots: Vec<Shot>,
     /// In the order they were fired.
     beams: Vec<Beam>,
+    /// In the order they were left.
+    mines: Vec<Mine>,
     rocks: RockField,
     pickups: Vec<Pickup>,
     /// Ships by position, as of the middle of the last step.
@@ -126,6 +130,9 @@ pub struct Arena {
     /// The standings while the leader is looked for.
     #[serde(skip)]
     best: Vec<Standing>,
+    /// Ships that a mine hits, and the damage, while it goes off.
+    #[serde(skip)]
+    struck: Vec<(PlayerId, u16)>,
 }
 
 /// A seated player.
@@ -229,12 +236,14 @@ impl Game for Arena {
             population: 0,
             shots: Vec::new(),
             beams: Vec::new(),
+            mines: Vec::new(),
             rocks: RockField::new(),
             pickups: Vec::new(),
             ships_near: Grid::new(step::SHIP_CELL),
             launched_at: Vec::new(),
             spawned: Vec::new(),
             best: Vec::new(),
+            struck: Vec::new(),
         };
         arena.furnish();
         arena
@@ -289,6 +298,13 @@ impl Game for Arena {
             let keep = beam.owner != player;
             if !keep {
                 ids.free(beam.id);
+            }
+            keep
+        });
+        self.mines.retain(|mine| {
+            let keep = mine.owner != player;
+            if !keep {
+                ids.free(mine.id);
             }
             keep
         });
@@ -349,6 +365,10 @@ impl Game for Arena {
                 let beam = Beam::read(record);
                 (beam.owner, ship::beam_key(beam.start))
             }
+            fields::MINE => {
+                let mine = Mine::read(record);
+                (mine.owner, ship::mine_key(mine.start))
+            }
             _ => return None,
         };
         (owner == player).then_some(key)
@@ -370,6 +390,7 @@ impl Game for Arena {
         }
         out.extend(self.shots.iter().map(|shot| (shot.position_at(f64::from(tick.0)), shot.record())));
         out.extend(self.beams.iter().map(|beam| (beam.middle(), beam.record())));
+        out.extend(self.mines.iter().map(|mine| (mine.at, mine.record())));
         out.extend(self.rocks.all().iter().map(|rock| (rock.at, rock.record())));
         out.extend(self.pickups.iter().map(|pickup| (pickup.at, pickup.record())));
     }
@@ -428,6 +449,9 @@ impl Game for Arena {
         }
         for beam in &self.beams {
             beam.hash(&mut hash);
+        }
+        for mine in &self.mines {
+            mine.hash(&mut hash);
         }
         self.rocks.hash(&mut hash);
         for pickup in &self.pickups {

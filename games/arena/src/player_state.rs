@@ -4,7 +4,7 @@ use glam::Vec2;
 
 use super::border::Border;
 use super::fields;
-use super::rules::{CALM, CONTACT_TICKS, COUNTDOWN, HULL_MAX, RAIL_COOLDOWN};
+use super::rules::{BOOST_MAX, CALM, CONTACT_TICKS, COUNTDOWN, HULL_MAX, MINE_COOLDOWN, RAIL_COOLDOWN};
 use super::ship::LocalPlayerState;
 use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
@@ -14,9 +14,12 @@ const PLAYER_BITS: u32 = fields::OWNER_BITS as u32;
 const ARMOUR_BITS: u32 = 13;
 /// Bits of the short timers.
 const TIMER_BITS: u32 = 7;
+/// Bits of the boost used, and of the ticks until the next mine: most of the time both are 0, and take one together.
+const TOOL_BITS: u32 = 9;
 /// Bits of the ticks until a round starts.
 const HELD_BITS: u32 = 8;
 const _: () = assert!(HULL_MAX < 1 << ARMOUR_BITS);
+const _: () = assert!(BOOST_MAX < 1 << TOOL_BITS && MINE_COOLDOWN < 1 << TOOL_BITS);
 const _: () = assert!(COUNTDOWN < 1 << HELD_BITS && crate::modes::TEAM_COUNT == 2);
 const _: () = assert!(RAIL_COOLDOWN < 1 << TIMER_BITS && CONTACT_TICKS < 1 << TIMER_BITS);
 
@@ -52,9 +55,11 @@ const SHIP: Layout = Layout::Fields(&[
     ("shield", LONG_TIMER),
     ("rapid", LONG_TIMER),
     ("protection", LONG_TIMER),
+    ("tools", Layout::Option(&Layout::Fields(&[("spent", TOOL), ("mine", TOOL)]))),
 ]);
 const ARMOUR: Layout = Layout::Bits(ARMOUR_BITS as u8);
 const SHORT_TIMER: Layout = Layout::Option(&Layout::Bits(TIMER_BITS as u8));
+const TOOL: Layout = Layout::Bits(TOOL_BITS as u8);
 const LONG_TIMER: Layout = Layout::Option(&ARMOUR);
 
 /// Appends an exact private state: about 34 bytes in a fight.
@@ -92,6 +97,11 @@ pub(super) fn write(own: &LocalPlayerState, out: &mut BitWriter) {
         if timer > 0 {
             out.bits(u32::from(timer), ARMOUR_BITS);
         }
+    }
+    out.flag(own.spent > 0 || own.mine > 0);
+    if own.spent > 0 || own.mine > 0 {
+        out.bits(u32::from(own.spent), TOOL_BITS);
+        out.bits(u32::from(own.mine), TOOL_BITS);
     }
     write_team(own, out);
 }
@@ -150,6 +160,10 @@ pub(super) fn read(bits: &mut BitReader<'_>) -> Result<LocalPlayerState, WireErr
         }
     }
     own.calm = CALM.saturating_sub(unrest);
+    if bits.flag()? {
+        own.spent = bits.bits(TOOL_BITS)? as u16;
+        own.mine = bits.bits(TOOL_BITS)? as u16;
+    }
     read_team(&mut own, bits)?;
     Ok(own)
 }

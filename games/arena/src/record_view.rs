@@ -4,8 +4,10 @@ use glam::Vec2;
 
 use super::beam::Beam;
 use super::fields::{self, FLAG_PROTECTED, FLAG_RAPID, FLAG_SHIELD, FLAG_THRUST};
+use super::mine::Mine;
 use super::pickup::Pickup;
 use super::rock::Rock;
+use super::rules::SPEED_MAX;
 use super::shot::Shot;
 use crate::modes::Zone;
 use broadside_shared::ids::{EntityId, PlayerId};
@@ -24,6 +26,8 @@ pub enum RecordView {
     Rock(Rock),
     /// A pickup.
     Pickup(Pickup),
+    /// A mine.
+    Mine(Mine),
 }
 
 /// A ship as other players see it.
@@ -57,6 +61,7 @@ impl RecordView {
             fields::BEAM => RecordView::Beam(Beam::read(record)),
             fields::ROCK => RecordView::Rock(Rock::read(record)),
             fields::PICKUP => RecordView::Pickup(Pickup::read(record)),
+            fields::MINE => RecordView::Mine(Mine::read(record)),
             _ => return None,
         })
     }
@@ -97,6 +102,13 @@ impl ShipView {
         self.flags & FLAG_RAPID != 0
     }
 
+    /// Whether its boost burns, as its speed tells: it costs no bit.
+    #[must_use]
+    pub fn boosts(&self) -> bool {
+        // A step of the velocity's grid above the top speed.
+        self.velocity.length() > SPEED_MAX + 10.0
+    }
+
     /// Whether it is new and invulnerable.
     #[must_use]
     pub fn protected(&self) -> bool {
@@ -117,6 +129,8 @@ pub struct Scene {
     pub rocks: Vec<Rock>,
     /// Pickups.
     pub pickups: Vec<Pickup>,
+    /// Mines.
+    pub mines: Vec<Mine>,
     /// The zone of the match, the room's state; `None` in modes
     /// without one.
     pub zone: Option<Zone>,
@@ -130,6 +144,7 @@ impl Scene {
         self.beams.clear();
         self.rocks.clear();
         self.pickups.clear();
+        self.mines.clear();
         self.zone = None;
     }
 
@@ -141,6 +156,7 @@ impl Scene {
             RecordView::Beam(beam) => self.beams.push(beam),
             RecordView::Rock(rock) => self.rocks.push(rock),
             RecordView::Pickup(pickup) => self.pickups.push(pickup),
+            RecordView::Mine(mine) => self.mines.push(mine),
         }
     }
 

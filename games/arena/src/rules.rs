@@ -32,6 +32,16 @@ pub const STRAFE: f32 = 460.0;
 pub const DRAG: f32 = 0.55;
 /// Top speed, units/s: four seconds across a view, half the speed of a shot.
 pub const SPEED_MAX: f32 = 450.0;
+/// Additional acceleration along the nose while the boost burns, units/s².
+pub const BOOST: f32 = 520.0;
+/// Top speed with boost, units/s.
+pub const SPEED_BOOST: f32 = 600.0;
+/// Least share of the velocity that a ship above its top speed keeps per tick: the end of a boost is no wall.
+pub const SPEED_EASE: f32 = 0.97;
+/// A full boost. It refills by one per tick without the button: in eight seconds.
+pub const BOOST_MAX: u16 = 480;
+/// What a tick of boost uses: two seconds of a full one.
+pub const BOOST_USE: u16 = 4;
 /// Most turn per tick, in 1/65536 turn: 5.6 rad/s, half a turn in 0.56 s.
 pub const TURN: u16 = 974;
 
@@ -82,7 +92,24 @@ pub const RAIL_COOLDOWN: u8 = 108;
 /// Ticks a beam glows. It does damage in the first one only.
 pub const BEAM_LIFE: u32 = 20;
 /// Largest distance between a ship's position now and its edge at the judged moment of a beam, in world units.
-pub const RAIL_SWAY: f32 = 200.0;
+pub const RAIL_SWAY: f32 = 230.0;
+
+// Mines.
+
+/// Ticks from one mine to the next of a ship: at most three of it lie around.
+pub const MINE_COOLDOWN: u16 = 420;
+/// Ticks until a mine is armed: whoever follows closely has passed it by then.
+pub const MINE_ARM: u32 = 60;
+/// Ticks a mine lies around.
+pub const MINE_LIFE: u32 = 1200;
+/// Distance to the centre of a ship at which an armed mine goes off, in world units.
+pub const MINE_REACH: f32 = 46.0;
+/// Distance to the centre of a ship up to which it does damage then.
+pub const MINE_BLAST: f32 = 110.0;
+/// Points of damage to a ship on top of it: two and a half sink a fresh ship.
+pub const MINE_DAMAGE: f32 = 44.0;
+/// Distance behind the centre of its ship at which a mine is left.
+pub const MINE_BEHIND: f32 = SHIP_RADIUS + 14.0;
 
 // Pickups.
 
@@ -220,10 +247,13 @@ pub const fn round_ticks(mode: Mode) -> u32 {
 }
 
 const _: () = assert!(BORDER_NOTICE >= 120);
-const _: () = assert!(RADIUS_MAX + (SHOT_SPEED + SPEED_MAX) * SHOT_LIFE as f32 * DT < 32_768.0);
+const _: () = assert!(RADIUS_MAX + (SHOT_SPEED + SPEED_BOOST) * SHOT_LIFE as f32 * DT < 32_768.0);
 // The path of a ship and of a shot in one tick lie within the reach of one grid lookup.
-const _: () = assert!((SPEED_MAX + SHOT_SPEED) * DT + SHOT_RADIUS < ROCK_REACH);
+const _: () = assert!((SPEED_BOOST + SHOT_SPEED) * DT + SHOT_RADIUS < ROCK_REACH);
 // A shot is first sent while its age still fits the field, also at the end of its life.
 // The time to a beam's judged moment takes 8 bits, in parts of a tick.
 const _: () = assert!(REWIND_MS_MAX * TICK_HZ * ViewTime::PARTS / 1000 < 1 << 8);
-const _: () = assert!(SPEED_MAX * REWIND_MS_MAX as f32 / 1000.0 + SHIP_RADIUS < RAIL_SWAY * 0.75);
+const _: () =
+    assert!(MINE_REACH + SHIP_RADIUS < ROCK_REACH + SHIP_RADIUS, "a lookup of ships finds those that set a mine off");
+const _: () = assert!(MINE_LIFE.div_ceil(MINE_COOLDOWN as u32) <= 3);
+const _: () = assert!(SPEED_BOOST * REWIND_MS_MAX as f32 / 1000.0 + SHIP_RADIUS < RAIL_SWAY * 0.75);

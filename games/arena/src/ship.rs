@@ -7,11 +7,13 @@ use super::beam::Beam;
 use super::border::Border;
 use super::fields::{self, SHIP};
 use super::input::{ArenaInput, radians_of};
+use super::mine::Mine;
 use super::rock::Rock;
 use super::rules::{
-    BORDER_DAMAGE, BORDER_DEEP, BORDER_PULL, BORDER_PULL_MAX, BOUNCE, CALM, COOLDOWN, COOLDOWN_RAPID, DRAG, DT,
-    HULL_MAX, IMPACT_DAMAGE, IMPACT_FREE, MUZZLE, POINT, PROTECTION, RAIL_COOLDOWN, RAIL_RANGE, REGEN, RESPAWN,
-    REVERSE, SHIELD_DECAY, SHIP_RADIUS, SHOT_SPEED, SPEED_MAX, STRAFE, THRUST, TURN,
+    BOOST, BOOST_MAX, BOOST_USE, BORDER_DAMAGE, BORDER_DEEP, BORDER_PULL, BORDER_PULL_MAX, BOUNCE, CALM, COOLDOWN,
+    COOLDOWN_RAPID, DRAG, DT, HULL_MAX, IMPACT_DAMAGE, IMPACT_FREE, MINE_BEHIND, MINE_COOLDOWN, MUZZLE, POINT,
+    PROTECTION, RAIL_COOLDOWN, RAIL_RANGE, REGEN, RESPAWN, REVERSE, SHIELD_DECAY, SHIP_RADIUS, SHOT_SPEED, SPEED_BOOST,
+    SPEED_EASE, SPEED_MAX, STRAFE, THRUST, TURN,
 };
 use super::shot::Shot;
 use broadside_shared::game::{CorrectionCause, PredictedSpawn};
@@ -52,6 +54,10 @@ pub struct LocalPlayerState {
     pub calm: u16,
     /// Ticks left in which a contact with another ship counts as recent, from [`super::rules::CONTACT_TICKS`] down.
     pub contact: u8,
+    /// Boost used, 0..=[`BOOST_MAX`]: refills while the button is up.
+    pub spent: u16,
+    /// Ticks until the next mine is ready, 0..=[`MINE_COOLDOWN`].
+    pub mine: u16,
     /// Ticks until the next ship, without one.
     pub respawn: u16,
     /// The edge of the arena, as announced so far.
@@ -79,6 +85,8 @@ pub enum Cause {
     Border,
     /// Another player's rail.
     Rail,
+    /// Another player's mine.
+    Mine,
 }
 
 impl Cause {
@@ -86,6 +94,7 @@ impl Cause {
     pub(super) fn verb(self) -> &'static str {
         match self {
             Cause::Rail => "speared",
+            Cause::Mine => "blew up",
             Cause::Cannon | Cause::Rock | Cause::Border => "sank",
         }
     }
@@ -93,7 +102,7 @@ impl Cause {
     /// The verb where a ship sank on its own.
     pub(super) fn verb_alone(self) -> &'static str {
         match self {
-            Cause::Cannon | Cause::Rail => "went down under fire",
+            Cause::Cannon | Cause::Rail | Cause::Mine => "went down under fire",
             Cause::Rock => "hit a rock",
             Cause::Border => "got lost in the void",
         }
@@ -150,6 +159,8 @@ impl LocalPlayerState {
             protection: 0,
             calm: CALM,
             contact: 0,
+            spent: 0,
+            mine: 0,
             respawn: 0,
             border,
             score: 0,
@@ -191,6 +202,7 @@ impl LocalPlayerState {
         (self.hull, self.shield) = (HULL_MAX, 0);
         (self.cooldown, self.rail, self.rapid, self.protection) = (0, 0, 0, PROTECTION);
         (self.calm, self.contact, self.respawn, self.held) = (CALM, 0, 0, 0);
+        (self.spent, self.mine) = (0, 0);
     }
 
     /// Holds a new ship at its place until a round starts, which it starts like all others.
@@ -220,12 +232,19 @@ impl LocalPlayerState {
         off_shield + off_hull
     }
 
+    /// Whether the boost burns with this input.
+    #[must_use]
+    pub fn can_boost(&self, input: &ArenaInput) -> bool {
+        input.has(ArenaInput::BOOST) && self.spent + BOOST_USE <= BOOST_MAX
+    }
+
     /// Ends the ship.
     pub(super) fn sink(&mut self) {
         self.entity = None;
         self.velocity = Vec2::ZERO;
         (self.hull, self.shield, self.rapid, self.protection) = (0, 0, 0, 0);
         (self.cooldown, self.rail, self.calm, self.contact, self.held) = (0, 0, CALM, 0, 0);
+        (self.spent, self.mine) = (0, 0);
         self.respawn = RESPAWN;
         self.deaths = self.deaths.saturating_add(1);
     }
@@ -266,6 +285,7 @@ impl LocalPlayerState {
         for number in [self.heading, self.hull, self.shield, self.rapid, self.protection, self.calm, self.respawn] {
             hash.u64(u64::from(number));
         }
+        hash.u64(u64::from(self.spent) << 16 | u64::from(self.mine));
         hash.u64(u64::from(self.cooldown) << 16 | u64::from(self.rail) << 8 | u64::from(self.contact));
         self.border.hash(hash);
         hash.u64(u64::from(self.score.cast_unsigned()) << 32 | u64::from(self.kills) << 16 | u64::from(self.deaths));
@@ -323,6 +343,9 @@ pub(super) fn advance<'a>(
     if input.has(ArenaInput::RAIL) && own.rail == 0 {
         fire_rail(own, tick, spawned);
     }
+    if input.has(ArenaInput::MINE) && own.mine == 0 {
+        leave_mine(own, tick, spawned);
+    }
     None
 }
 
@@ -330,6 +353,7 @@ fn run_timers(own: &mut LocalPlayerState) {
     own.cooldown = own.cooldown.saturating_sub(1);
     own.rail = own.rail.saturating_sub(1);
     own.contact = own.contact.saturating_sub(1);
+    own.mine = own.mine.saturating_sub(1);
     own.rapid = own.rapid.saturating_sub(1);
     own.protection = own.protection.saturating_sub(1);
     own.shield = own.shield.saturating_sub(SHIELD_DECAY);
@@ -350,6 +374,12 @@ fn turn(own: &mut LocalPlayerState, input: &ArenaInput) {
 fn burn(own: &mut LocalPlayerState, input: &ArenaInput) {
     let nose = math::heading(own.heading_radians());
     let starboard = Vec2::new(-nose.y, nose.x);
+    let boosts = own.can_boost(input);
+    if boosts {
+        own.spent += BOOST_USE;
+    } else if !input.has(ArenaInput::BOOST) {
+        own.spent = own.spent.saturating_sub(1);
+    }
     let mut push = Vec2::ZERO;
     for (button, direction, power) in [
         (ArenaInput::THRUST, nose, THRUST),
@@ -361,10 +391,14 @@ fn burn(own: &mut LocalPlayerState, input: &ArenaInput) {
             push += direction * power;
         }
     }
+    if boosts {
+        push += nose * BOOST;
+    }
     own.velocity = (own.velocity + push * DT) * (1.0 - DRAG * DT);
     let speed = own.velocity.length();
-    if speed > SPEED_MAX {
-        own.velocity *= SPEED_MAX / speed;
+    let top = if boosts { SPEED_BOOST } else { SPEED_MAX };
+    if speed > top {
+        own.velocity *= (top / speed).max(SPEED_EASE);
     }
 }
 
@@ -416,12 +450,26 @@ fn fire_rail(own: &mut LocalPlayerState, tick: Tick, spawned: &mut Vec<Predicted
     spawned.push(PredictedSpawn { key: beam_key(tick), tick, record: beam.record() });
 }
 
-/// Identifies a player's shot among their shots and beams: a cannon fires at most once a tick.
-pub(super) fn shot_key(start: Tick) -> u32 {
-    start.0.wrapping_mul(2)
+/// Leaves a mine behind the ship.
+fn leave_mine(own: &mut LocalPlayerState, tick: Tick, spawned: &mut Vec<PredictedSpawn>) {
+    own.mine = MINE_COOLDOWN;
+    own.protection = 0;
+    let behind = own.position - math::heading(own.heading_radians()) * MINE_BEHIND;
+    let mine = Mine { id: EntityId::default(), owner: own.player, at: behind, start: tick };
+    spawned.push(PredictedSpawn { key: mine_key(tick), tick, record: mine.record() });
 }
 
-/// Identifies a player's beam among their shots and beams.
+/// Identifies a player's shot among what the player spawned: a cannon fires at most once a tick.
+pub(super) fn shot_key(start: Tick) -> u32 {
+    start.0.wrapping_mul(4)
+}
+
+/// Identifies a player's beam likewise.
 pub(super) fn beam_key(start: Tick) -> u32 {
-    start.0.wrapping_mul(2) | 1
+    start.0.wrapping_mul(4) | 1
+}
+
+/// Identifies a player's mine likewise.
+pub(super) fn mine_key(start: Tick) -> u32 {
+    start.0.wrapping_mul(4) | 2
 }

@@ -202,6 +202,7 @@ impl Sparring {
                 | ArenaEvent::Railed { .. }
                 | ArenaEvent::Struck { .. }
                 | ArenaEvent::Assisted { .. }
+                | ArenaEvent::Blast { .. }
                 | ArenaEvent::Sunk { .. } => {}
             }
         }
@@ -236,7 +237,7 @@ impl Fighter {
     fn sink(&mut self, tick: Tick, cause: Cause) {
         self.stats.deaths += 1;
         match cause {
-            Cause::Cannon | Cause::Rail => self.stats.fights += tick.since(self.wounded.unwrap_or(tick)),
+            Cause::Cannon | Cause::Rail | Cause::Mine => self.stats.fights += tick.since(self.wounded.unwrap_or(tick)),
             Cause::Rock | Cause::Border => self.stats.wrecked += 1,
         }
     }

@@ -1,7 +1,8 @@
 //! A tick of the arena: [`Arena::run_tick`] is its table of contents.
 
 use super::beam::Beam;
-use super::fields::BEAM;
+use super::fields::{BEAM, MINE};
+use super::mine::Mine;
 use super::modes::ground;
 use super::rules::{
     BORDER_DEBRIS, CONTACT_BOUNCE, CONTACT_SOFTNESS, CONTACT_TICKS, ROCK_CLEAR, ROCK_REACH, ROCK_TRIES, SHIP_RADIUS,
@@ -36,6 +37,7 @@ impl Arena {
         self.separate_ships(); // contact, which prediction does not cover
         self.judge_beams(tick, inputs, history, events); // against the past that its shooter saw
         self.fly_shots(tick, events);
+        self.mind_mines(tick, events);
         self.hand_out_pickups(events);
         self.restock(tick);
         self.follow_leader(tick); // for the bounty
@@ -79,8 +81,9 @@ impl Arena {
             for spawn in self.spawned.drain(..) {
                 // With all numbers taken the shot is lost: its owner sees it fade.
                 let Some(id) = self.ids.take() else { continue };
-                seat.counters.shots += 1;
+                seat.counters.shots += u32::from(spawn.record.kind != MINE);
                 match spawn.record.kind {
+                    MINE => self.mines.push(Mine { id, ..Mine::read(&spawn.record) }),
                     BEAM => self.beams.push(Beam { id, ..Beam::read(&spawn.record) }),
                     _ => self.shots.push(Shot { id, ..Shot::read(&spawn.record) }),
                 }

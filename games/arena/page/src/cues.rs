@@ -22,6 +22,7 @@ pub(crate) fn play(stage: &Stage, first: usize, cues: &mut Cues<'_>) {
             Effect::Struck { player, at, shielded: true, .. } => (SHIELD, at, if own(player) { 0.8 } else { 0.35 }),
             Effect::Chipped { at } => (CHIP, at, 0.22),
             Effect::Sunk { at, .. } => (BLAST, at, 0.95),
+            Effect::Blown { at, .. } => (BLAST, at, 0.6),
             Effect::Taken { player, at, .. } => (PICKUP, at, if own(player) { 0.6 } else { 0.15 }),
             Effect::Launched { player, at } => (LAUNCH, at, if own(player) { 0.6 } else { 0.15 }),
             Effect::Dealt { .. } => {
@@ -53,6 +54,7 @@ fn shake(effect: &Effect, own: impl Fn(u16) -> bool, cues: &mut Cues<'_>) {
             1.0
         }
         Effect::Sunk { at, .. } => 0.55 * (1.0 - ((at - cues.camera().at).length() / 900.0).min(1.0)),
+        Effect::Blown { at, .. } => 0.4 * (1.0 - ((at - cues.camera().at).length() / 700.0).min(1.0)),
         Effect::Fired { player, .. } if own(player) => 0.05,
         Effect::Railed { player, .. } if own(player) => 0.22,
         Effect::Fired { .. }

@@ -1,7 +1,7 @@
 //! The gauges: hull, shield, rail, powers, and the wait for a new ship.
 
 use broadside_arena::LocalPlayerState;
-use broadside_arena::rules::{HULL_MAX, PROTECTION, RAIL_COOLDOWN, RAPID, SHIELD_MAX, TICK_HZ};
+use broadside_arena::rules::{BOOST_MAX, HULL_MAX, PROTECTION, RAIL_COOLDOWN, RAPID, SHIELD_MAX, TICK_HZ};
 use broadside_client::{Page, Shown};
 
 /// Seconds left of a power below which it blinks.
@@ -16,6 +16,8 @@ pub(crate) struct Gauges {
     shield_fill: Shown,
     rail: Shown,
     rail_fill: Shown,
+    boost_fill: Shown,
+    mine: Shown,
     powers: [(Shown, Shown); 3],
     sunk: Shown,
     sunk_by: Shown,
@@ -33,6 +35,8 @@ impl Gauges {
             shield_fill: page.find("#shield i")?,
             rail: page.element("rail")?,
             rail_fill: page.find("#rail i")?,
+            boost_fill: page.find("#boost i")?,
+            mine: page.element("mine")?,
             powers: [
                 (page.element("power-rapid")?, page.find("#power-rapid b")?),
                 (page.element("power-shield")?, page.find("#power-shield b")?),
@@ -62,6 +66,8 @@ impl Gauges {
         self.shield.class(if own.shield > 0 { "gauge shield on" } else { "gauge shield" });
         self.rail_fill.fill(if own.afloat() { 1.0 - f32::from(own.rail) / f32::from(RAIL_COOLDOWN) } else { 0.0 });
         self.rail.class(if own.afloat() && own.rail == 0 { "gauge rail ready" } else { "gauge rail" });
+        self.boost_fill.fill(if own.afloat() { 1.0 - f32::from(own.spent) / f32::from(BOOST_MAX) } else { 0.0 });
+        self.mine.class(if own.afloat() && own.mine == 0 { "ready" } else { "" });
         let seconds = |ticks: u16| f32::from(ticks) / TICK_HZ as f32;
         let [rapid, guard, fresh] = &mut self.powers;
         power(rapid, seconds(own.rapid.min(RAPID)), |left| format!("rapid fire {}", whole(left)));

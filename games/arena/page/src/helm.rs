@@ -9,6 +9,30 @@ const ALONG: f32 = 0.45;
 /// Distance between pointer and ship below which the ship keeps its heading, in world units.
 const TOO_NEAR: f32 = 4.0;
 
+/// Held for the boost, and for a mine.
+const BOOST: u32 = Controls::OWN;
+const MINE: u32 = Controls::OWN << 1;
+
+/// The bits of a key: Shift boosts, Q leaves a mine.
+#[must_use]
+pub(crate) fn key(code: &str) -> u32 {
+    match code {
+        "ShiftLeft" | "ShiftRight" => BOOST,
+        "KeyQ" => MINE,
+        code => Controls::usual_key(code),
+    }
+}
+
+/// The bits of a gamepad's button: the left bumper boosts, B leaves a mine.
+#[must_use]
+pub(crate) fn gamepad_button(number: u32) -> u32 {
+    match number {
+        4 => BOOST,
+        1 => MINE,
+        number => Controls::usual_gamepad_button(number),
+    }
+}
+
 /// The input for a ship with its bow at `heading` radians.
 #[must_use]
 pub(crate) fn input(controls: &Controls, heading: f32) -> ArenaInput {
@@ -31,6 +55,8 @@ fn buttons(controls: &Controls) -> u8 {
         (Controls::RIGHT, ArenaInput::RIGHT),
         (Controls::PRIMARY, ArenaInput::FIRE),
         (Controls::SECONDARY, ArenaInput::RAIL),
+        (BOOST, ArenaInput::BOOST),
+        (MINE, ArenaInput::MINE),
     ] {
         if controls.holds(held) {
             buttons |= button;
@@ -71,6 +97,15 @@ mod tests {
 
     fn pushes(left: Option<Vec2>, right: Option<Vec2>) -> Controls {
         Controls { left, right, ..Controls::default() }
+    }
+
+    #[test]
+    fn boost_and_mine_have_keys_and_buttons_of_their_own() {
+        let pressed = |held| input(&Controls { held, ..Controls::default() }, 0.0).buttons;
+        assert_eq!(pressed(key("ShiftRight")), ArenaInput::BOOST);
+        assert_eq!(pressed(key("KeyQ") | gamepad_button(4)), ArenaInput::MINE | ArenaInput::BOOST);
+        assert_eq!(pressed(key("KeyE") | gamepad_button(7)), ArenaInput::RAIL | ArenaInput::FIRE);
+        assert_eq!(gamepad_button(1), key("KeyQ"));
     }
 
     #[test]

@@ -68,6 +68,8 @@ struct ArenaPage {
     /// Where the own ship's bow last pointed, in radians, and whether its main engine burns.
     heading: f32,
     burning: bool,
+    /// Whether the button of the boost is down.
+    boosting: bool,
     sunk_by: String,
     rivals: Rivals,
 }
@@ -91,6 +93,7 @@ impl Cartridge for ArenaPage {
             gauges: Gauges::new(page)?,
             heading: 0.0,
             burning: false,
+            boosting: false,
             sunk_by: String::new(),
             rivals: Rivals::default(),
         })
@@ -99,7 +102,16 @@ impl Cartridge for ArenaPage {
     fn input(&mut self, controls: &Controls) -> ArenaInput {
         let input = helm::input(controls, self.heading);
         self.burning = input.has(ArenaInput::THRUST);
+        self.boosting = input.has(ArenaInput::BOOST);
         input
+    }
+
+    fn key(code: &str) -> u32 {
+        helm::key(code)
+    }
+
+    fn gamepad_button(number: u32) -> u32 {
+        helm::gamepad_button(number)
     }
 
     fn shaders() -> Shaders {
@@ -145,7 +157,7 @@ impl Cartridge for ArenaPage {
     fn look(&mut self, image: &Image<'_, Arena>, cues: &mut Cues<'_>) {
         let (client, stage) = (image.client, &mut self.stage);
         let before = stage.edge;
-        live::fill(image.view, self.burning, stage);
+        live::fill(image.view, (self.burning, self.boosting), stage);
         match &image.view.own {
             Some(own) => {
                 let status = client.match_status();

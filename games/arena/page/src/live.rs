@@ -1,7 +1,7 @@
 //! From a client's view to the stage.
 
 use broadside_arena::modes::Zone;
-use broadside_arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};
+use broadside_arena::rules::{BOOST_MAX, BOOST_USE, DT, HULL_MAX, MINE_ARM, SHIELD_MAX, SHIP_RADIUS};
 use broadside_arena::{Arena, ArenaEvent, Armour, Boon, LocalPlayerState, ShipView, fields};
 use broadside_shared::client::View;
 use broadside_shared::client::interpolation::InterpolatedEntity;
@@ -10,7 +10,7 @@ use broadside_shared::math;
 use broadside_shared::time::Tick;
 use glam::Vec2;
 
-use crate::stage::{BeamLook, Effect, PickupLook, RockLook, ShipLook, ShotLook, Stage, ZoneLook};
+use crate::stage::{BeamLook, Effect, MineLook, PickupLook, RockLook, ShipLook, ShotLook, Stage, ZoneLook};
 
 /// Radius of an arena whose edge is never visible, in world units.
 const FAR_AWAY: f32 = 1e6;
@@ -18,8 +18,8 @@ const FAR_AWAY: f32 = 1e6;
 /// second.
 const EDGE_LAG: f32 = 0.02;
 
-/// Fills the stage from the view. `burning`: the own ship's main engine burns.
-pub(crate) fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
+/// Fills the stage from the view. The own ship's main engine may be burning, and its boost's button down.
+pub(crate) fn fill(view: &View<Arena>, (burning, boosting): (bool, bool), stage: &mut Stage) {
     stage.clear();
     if let Some(own) = &view.own {
         let now = &own.current;
@@ -27,11 +27,19 @@ pub(crate) fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
         stage.edge = now.border.radius_at(Tick(view.own_tick.max(0.0) as u32));
         if let Some(look) = own_look(now) {
             let (at, heading) = own_pose(view);
-            stage.ships.push(ShipLook { at, heading, thrust: burning, ..look });
+            let boost = boosting && now.spent + BOOST_USE <= BOOST_MAX;
+            stage.ships.push(ShipLook { at, heading, thrust: burning || boost, boost, ..look });
         }
     }
     for entity in view.entities.iter().chain(&view.predicted_spawns) {
         add(entity, stage);
+    }
+    // Ships come in any order, so who is a friend is known only now.
+    let (own, team) = (stage.own, stage.own_team());
+    let friends: Vec<u16> =
+        stage.ships.iter().filter(|ship| team.is_some() && ship.team == team).map(|s| s.player).collect();
+    for mine in &mut stage.mines {
+        mine.friendly = own == Some(mine.player) || friends.contains(&mine.player);
     }
 }
 
@@ -82,6 +90,7 @@ pub(crate) fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
         protected: own.protection > 0,
         rapid: own.rapid > 0,
         thrust: false,
+        boost: false,
     })
 }
 
@@ -119,6 +128,11 @@ fn add(entity: &InterpolatedEntity, stage: &mut Stage) {
         }
         fields::ROCK => stage.rocks.push(RockLook { id: entity.id.0, at, radius: a }),
         fields::PICKUP => stage.pickups.push(PickupLook { id: entity.id.0, at, what: Boon::of(a as u32) }),
+        fields::MINE => {
+            let age = (entity.tick - f64::from(a)) as f32;
+            let armed = age >= MINE_ARM as f32;
+            stage.mines.push(MineLook { player: b as u16, at, armed, friendly: false });
+        }
         // A kind of a later version is not drawn.
         _ => {}
     }
@@ -138,7 +152,8 @@ pub(crate) fn ship_look(ship: &ShipView) -> ShipLook {
         shield: if ship.shielded() { 1.0 } else { 0.0 },
         protected: ship.protected(),
         rapid: ship.rapid(),
-        thrust: ship.thrusts(),
+        thrust: ship.thrusts() || ship.boosts(),
+        boost: ship.boosts(),
     }
 }
 
@@ -177,6 +192,7 @@ pub(crate) fn add_effect(event: &ArenaEvent, stage: &mut Stage) {
             Effect::Sunk { player: victim.0, at, velocity }
         }
         ArenaEvent::KillFeed { .. } | ArenaEvent::Assisted { .. } => return,
+        ArenaEvent::Blast { at, by } => Effect::Blown { player: by.0, at },
         ArenaEvent::Launched { at, player } => Effect::Launched { player: player.0, at },
         ArenaEvent::Picked { at, player, what } => Effect::Taken { player: player.0, what, at },
     };

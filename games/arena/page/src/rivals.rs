@@ -98,13 +98,14 @@ fn how(kill: Kill, by: Option<&str>) -> String {
         return match kill.cause {
             Cause::Rock => "you hit a rock",
             Cause::Border => "you got lost in the void",
-            Cause::Cannon | Cause::Rail => "you went down under fire",
+            Cause::Cannon | Cause::Rail | Cause::Mine => "you went down under fire",
         }
         .to_owned();
     };
     let weapon = match kill.cause {
         Cause::Cannon => "cannon",
         Cause::Rail => "rail",
+        Cause::Mine => "mine",
         Cause::Rock | Cause::Border => "",
     };
     let mut text = format!("by {by}");

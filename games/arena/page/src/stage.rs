@@ -30,6 +30,8 @@ pub(crate) struct ShipLook {
     pub(crate) rapid: bool,
     /// Whether its main engine burns.
     pub(crate) thrust: bool,
+    /// Whether its boost burns.
+    pub(crate) boost: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,6 +79,19 @@ pub(crate) struct PickupLook {
     /// World units.
     pub(crate) at: Vec2,
     pub(crate) what: Boon,
+}
+
+/// A mine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct MineLook {
+    /// Who left it.
+    pub(crate) player: u16,
+    /// World units.
+    pub(crate) at: Vec2,
+    /// Whether it goes off under an enemy.
+    pub(crate) armed: bool,
+    /// Whether it does nothing to the own ship.
+    pub(crate) friendly: bool,
 }
 
 /// The zone that two teams fight over.
@@ -135,6 +150,8 @@ pub(crate) enum Effect {
     Chipped { at: Vec2 },
     /// A ship was sunk.
     Sunk { player: u16, at: Vec2, velocity: Vec2 },
+    /// A mine of `player` went off.
+    Blown { player: u16, at: Vec2 },
     /// A ship took a pickup.
     Taken { player: u16, what: Boon, at: Vec2 },
     /// A shot of the own player did damage, perhaps out of view.
@@ -170,6 +187,8 @@ pub(crate) struct Stage {
     pub(crate) beams: Vec<BeamLook>,
     pub(crate) rocks: Vec<RockLook>,
     pub(crate) pickups: Vec<PickupLook>,
+    /// Mines in view.
+    pub(crate) mines: Vec<MineLook>,
     pub(crate) zone: Option<ZoneLook>,
     /// What happened since the last image.
     pub(crate) effects: Vec<Effect>,
@@ -194,6 +213,7 @@ impl Stage {
         self.beams.clear();
         self.rocks.clear();
         self.pickups.clear();
+        self.mines.clear();
         self.zone = None;
         self.effects.clear();
     }

@@ -2,10 +2,11 @@
 
 use glam::Vec2;
 
-use super::{BERTH, Seen, others};
+use super::{BERTH, Seen, foes, others};
 use crate::beam::Beam;
 use crate::input::ArenaInput;
-use crate::rules::{BORDER_NOTICE, SHIP_RADIUS, SHOT_RADIUS, SPEED_MAX};
+use crate::mine::Mine;
+use crate::rules::{BORDER_NOTICE, MINE_ARM, MINE_REACH, SHIP_RADIUS, SHOT_RADIUS, SPEED_MAX};
 use crate::shot::{Shot, first_touch};
 use broadside_shared::ids::PlayerId;
 use broadside_shared::math;
@@ -41,7 +42,7 @@ pub(super) fn buttons_for(velocity: Vec2, heading: f32, want: Vec2) -> u8 {
 /// Bends a course around obstacles.
 pub(super) fn keep_clear(seen: &Seen, want: Vec2, skill: f32, side: f32) -> Vec2 {
     let course = want + dodge(seen, skill) + apart(seen);
-    let course = off_rocks(seen, course, side);
+    let course = off_rocks(seen, course, skill, side);
     inside(seen, course).clamp_length_max(SPEED_MAX)
 }
 
@@ -128,13 +129,37 @@ fn apart(seen: &Seen) -> Vec2 {
     push
 }
 
-/// Around rocks in the ship's drift or in its wanted course.
-fn off_rocks(seen: &Seen, want: Vec2, side: f32) -> Vec2 {
+/// The mines of others that it has noticed: with less skill fewer. Centres, and radii to keep clear of.
+fn mines_ahead<'a>(seen: &Seen<'a>, skill: f32) -> impl Iterator<Item = (Vec2, f32)> {
+    let (own, tick) = (seen.own.player, seen.tick);
+    let noticed = move |mine: &&Mine| {
+        let mixed = (mine.start.0 ^ u32::from(mine.owner.0) << 16 ^ u32::from(own.0)).wrapping_mul(0x9e37_79b1);
+        ((mixed >> 16) as f32 / 65_536.0) < 0.25 + 0.75 * skill
+    };
+    let hostile = move |mine: &&Mine| mine.owner != own && tick.since(mine.start) + 30 >= MINE_ARM;
+    seen.scene.mines.iter().filter(hostile).filter(noticed).map(|mine| (mine.at, MINE_REACH))
+}
+
+/// Whether a mine left now would lie in the way of somebody who follows.
+pub(super) fn is_followed(seen: &Seen) -> bool {
+    let own = seen.own;
+    let back = -math::heading(own.heading_radians());
+    foes(seen).any(|foe| {
+        let offset = foe.position - own.position;
+        let distance = offset.length();
+        let closing = (own.velocity - foe.velocity).dot(offset) > 0.0 || foe.velocity.dot(offset) < 0.0;
+        (60.0..420.0).contains(&distance) && offset.dot(back) > 0.6 * distance && closing
+    })
+}
+
+/// Around rocks and mines in the ship's drift or in its wanted course.
+fn off_rocks(seen: &Seen, want: Vec2, skill: f32, side: f32) -> Vec2 {
     let own = seen.own;
     let mut course = want;
-    for rock in &seen.scene.rocks {
-        let offset = rock.at - own.position;
-        let keep = rock.radius + BERTH;
+    let rocks = seen.scene.rocks.iter().map(|rock| (rock.at, rock.radius));
+    for (at, radius) in rocks.chain(mines_ahead(seen, skill)) {
+        let offset = at - own.position;
+        let keep = radius + BERTH;
         let gap = offset.length() - keep;
         if gap > SPEED_MAX * ROCK_HORIZON {
             continue;

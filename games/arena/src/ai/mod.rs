@@ -16,7 +16,7 @@ use super::LocalPlayerState;
 use super::input::{ArenaInput, ticks_of, turn_of};
 use super::pickup::Boon;
 use super::record_view::{Scene, ShipView};
-use super::rules::{RADIUS_MIN, SHIP_RADIUS};
+use super::rules::{BOOST_MAX, RADIUS_MIN, SHIP_RADIUS};
 use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::math;
 use broadside_shared::time::Tick;
@@ -265,13 +265,41 @@ impl Ai {
             if shot.rail {
                 buttons |= ArenaInput::RAIL;
             }
+            buttons |= self.tools(seen, want);
             return ArenaInput { aim: turn_of(shot.aim), buttons };
         }
         self.gunner.forget();
         // Without a target, the nose points along the course, since the main engine is the strongest.
         let change = want - own.velocity * 0.35;
         let aim = if change.length() > 40.0 { math::angle_of(change) } else { own.heading_radians() };
-        ArenaInput { aim: turn_of(aim), buttons: helm::buttons_for(own.velocity, own.heading_radians(), want) }
+        let buttons = helm::buttons_for(own.velocity, own.heading_radians(), want) | self.tools(seen, want);
+        ArenaInput { aim: turn_of(aim), buttons }
+    }
+
+    /// Boost and mines, which the clumsy forget to use: boost to get away, or to where something is far off and ahead; mines in the
+    /// way of who follows.
+    fn tools(&mut self, seen: &Seen, want: Vec2) -> u8 {
+        let own = seen.own;
+        let mut buttons = 0;
+        let (in_haste, reserve) = match self.plan {
+            Plan::Flee(_) => (true, 0),
+            Plan::Fight(player) => {
+                let far = ship_of(seen, player).is_some_and(|foe| (foe.position - own.position).length() > 620.0);
+                (far, BOOST_MAX / 2)
+            }
+            Plan::Fetch(_, at) => ((at - own.position).length() > 380.0, BOOST_MAX / 2),
+            Plan::Hold(_) | Plan::Roam(_) => (false, 0),
+        };
+        let ahead = math::heading(own.heading_radians()).dot(want) > 0.85 * want.length();
+        let keen = self.temper.skill > 0.15;
+        if keen && in_haste && ahead && BOOST_MAX.saturating_sub(own.spent) > reserve {
+            buttons |= ArenaInput::BOOST;
+        }
+        let drops = keen && own.mine == 0 && own.protection == 0 && helm::is_followed(seen);
+        if drops && self.rng.f32() < 0.1 + 0.4 * self.temper.skill {
+            buttons |= ArenaInput::MINE;
+        }
+        buttons
     }
 
     /// The ship to aim at: that of the plan, or one that is close during another plan.

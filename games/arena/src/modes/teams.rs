@@ -130,7 +130,9 @@ impl Arena {
             }
             seat.own.respawn = 0;
         }
-        for id in self.shots.drain(..).map(|shot| shot.id).chain(self.beams.drain(..).map(|beam| beam.id)) {
+        let shots = self.shots.drain(..).map(|shot| shot.id);
+        let beams = self.beams.drain(..).map(|beam| beam.id);
+        for id in shots.chain(beams).chain(self.mines.drain(..).map(|mine| mine.id)) {
             self.ids.free(id);
         }
     }

@@ -290,6 +290,7 @@ pub(crate) fn events() -> Vec<(&'static str, ArenaEvent)> {
         ArenaEvent::Railed { .. } => "event-railed",
         ArenaEvent::Struck { .. } => "event-struck",
         ArenaEvent::Assisted { .. } => "event-assisted",
+        ArenaEvent::Blast { .. } => "event-blast",
     };
     let at = Vec2::new(560.5, -100.0);
     let (ann, bob) = (PlayerId(300), PlayerId(5));
@@ -305,6 +306,7 @@ pub(crate) fn events() -> Vec<(&'static str, ArenaEvent)> {
         ArenaEvent::Railed { target: ann, points: 34, at, ago: 120 },
         ArenaEvent::Struck { by: bob, at, now: Vec2::new(590.0, -90.5), ago: 120 },
         ArenaEvent::Assisted { victim: ann },
+        ArenaEvent::Blast { at, by: bob },
     ];
     all.into_iter().map(|event| (of(&event), event)).collect()
 }

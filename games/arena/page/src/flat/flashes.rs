@@ -2,6 +2,7 @@
 
 use std::f32::consts::TAU;
 
+use broadside_arena::rules::MINE_BLAST;
 use broadside_client::{Camera, Color, FlatPen};
 use glam::Vec2;
 
@@ -69,6 +70,10 @@ impl Flashes {
                     self.add(flash(FlashShape::Disc, at, Color::hex(0xff_d9a0), (9.0, 3.0), 0.14));
                 }
                 Effect::Sunk { player, at, velocity } => self.wreck(at, velocity * 0.4, paint_of(stage, player)),
+                Effect::Blown { player, at } => {
+                    self.add(flash(FlashShape::Disc, at, Color::hex(0xff_8a30), (46.0, 60.0), 0.35));
+                    self.add(flash(FlashShape::Ring, at, paint_of(stage, player), (14.0, MINE_BLAST), 0.45));
+                }
                 Effect::Taken { what, at, .. } => {
                     self.add(flash(FlashShape::Ring, at, boon_color(what), (24.0, 74.0), 0.4));
                 }

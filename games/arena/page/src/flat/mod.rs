@@ -63,6 +63,7 @@ impl Flat {
         objects::zone(pen, stage, camera, moment.seconds);
         self.rocks.draw(pen, stage, camera, moment.seconds);
         objects::pickups(pen, stage, camera, moment.seconds);
+        objects::mines(pen, stage, camera, moment.seconds);
         self.hulls.draw(pen, stage, camera, moment.seconds);
         objects::shots(pen, stage, camera);
         objects::beams(pen, stage, camera);

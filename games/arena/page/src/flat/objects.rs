@@ -1,4 +1,4 @@
-//! The arena's edge, the zone, rocks, pickups, shots and beams, flat.
+//! The arena's edge, the zone, rocks, pickups, mines, shots and beams, flat.
 
 use std::f32::consts::{PI, TAU};
 
@@ -7,7 +7,7 @@ use broadside_arena::rules::{BEAM_LIFE, DT};
 use broadside_client::{Camera, Color, FlatPen, Outline, Random};
 use glam::Vec2;
 
-use crate::scene::objects::{boon_color, rock_paint, zone_color};
+use crate::scene::objects::{HARMLESS, HOSTILE, boon_color, rock_paint, zone_color};
 use crate::scene::paint_of;
 use crate::stage::Stage;
 
@@ -110,6 +110,25 @@ fn outline(relief: usize) -> [Vec2; ROCK_CORNERS] {
         let angle = (n as f32 + random.bell() * 0.35) / ROCK_CORNERS as f32 * TAU;
         Vec2::from_angle(angle) * random.range(0.86, 1.06)
     })
+}
+
+/// Draws the visible mines: those of enemies have spikes.
+pub(crate) fn mines(pen: &FlatPen, stage: &Stage, camera: &Camera, seconds: f64) {
+    for mine in stage.mines.iter().filter(|mine| camera.sees(mine.at, 30.0)) {
+        let color = if mine.friendly { HARMLESS } else { HOSTILE };
+        pen.fill_with(color);
+        for n in 0..if mine.friendly { 0 } else { 6 } {
+            let way = Vec2::from_angle(TAU / 6.0 * n as f32);
+            pen.polygon(&[(19.0, 0.0), (9.0, 4.5), (9.0, -4.5)].map(|(x, y)| mine.at + way.rotate(Vec2::new(x, y))));
+        }
+        pen.fill_with(Color::hex(0x10_182a));
+        pen.disc(mine.at, 11.0);
+        pen.line_with(color, 2.0);
+        pen.ring(mine.at, 11.0);
+        let lit = mine.armed && (seconds * 3.0).fract() < 0.5;
+        pen.fill_with(if lit { color } else { color.mix(Color::hex(0x10_182a), 0.6) });
+        pen.disc(mine.at, 4.0);
+    }
 }
 
 /// Draws the visible pickups: a badge, and a ring that widens.

@@ -76,7 +76,11 @@ fn flames(pen: &FlatPen, ship: &ShipLook, kind: usize, own: bool, color: Color, 
         None => Color::hex(0xff_9a3c),
     };
     let flicker = (seconds * 43.0 + f64::from(ship.id)).sin() as f32;
-    let long = if ship.thrust { 1.5 + 0.3 * flicker } else { 0.25 };
+    let long = match (ship.boost, ship.thrust) {
+        (true, _) => 2.6 + 0.4 * flicker,
+        (false, true) => 1.5 + 0.3 * flicker,
+        (false, false) => 0.25,
+    };
     let (behind, apart) = engines(kind);
     for side in [apart, -apart] {
         for (color, share) in [(fire, 1.0), (Color::hex(0xf2_faff), 0.45)] {

@@ -1,5 +1,6 @@
 //! The effects as particles: muzzle flashes, sparks, wrecks.
 
+use broadside_arena::rules::MINE_BLAST;
 use broadside_client::{Color, Particle, ParticleShape, Particles, Random};
 use glam::Vec2;
 
@@ -32,6 +33,12 @@ impl EffectParticles<'_> {
                 }
                 Effect::Chipped { at } => self.chips(at),
                 Effect::Sunk { player, at, velocity } => self.wreck(at, velocity, paint_of(stage, player)),
+                Effect::Blown { player, at } => {
+                    self.sparks(at, Vec2::ZERO, FIRE, 34);
+                    self.add(ParticleShape::Glow, at, 0.35, (130.0, 40.0), (FIRE, EMBER.alpha(0.0)));
+                    let color = paint_of(stage, player);
+                    self.add(ParticleShape::Ring, at, 0.45, (14.0, MINE_BLAST), (color.alpha(0.9), color.alpha(0.0)));
+                }
                 Effect::Taken { what, at, .. } => self.taken(at, boon_color(what)),
                 Effect::Launched { player, at } => self.launched(at, paint_of(stage, player)),
                 Effect::Dealt { .. } | Effect::Judged { .. } => {}

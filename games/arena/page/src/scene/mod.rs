@@ -106,6 +106,7 @@ impl Scene {
         objects::zone(stage, camera, batch);
         objects::rocks(stage, camera, seconds, batch);
         objects::pickups(stage, camera, seconds, batch);
+        objects::mines(stage, camera, seconds, batch);
         self.ships.draw(stage, camera, seconds, dt, (&mut *batch, &mut self.particles, &mut self.random));
         objects::shots(stage, camera, batch);
         objects::beams(stage, camera, batch);

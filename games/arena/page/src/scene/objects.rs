@@ -108,6 +108,28 @@ pub(crate) fn pickups(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut 
     }
 }
 
+/// What enemies' mines look like: red, and with spikes, so that not only the color says whose they are.
+pub(crate) const HOSTILE: Color = Color::hex(0xff5468);
+pub(crate) const HARMLESS: Color = Color::hex(0x7fd6ff);
+
+pub(crate) fn mines(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
+    for mine in stage.mines.iter().filter(|mine| camera.sees(mine.at, 40.0)) {
+        let color = if mine.friendly { HARMLESS } else { HOSTILE };
+        let blink = if mine.armed { 0.55 + 0.45 * (seconds * 9.0).sin() as f32 } else { 0.15 };
+        batch.add(Layer::Back, &Sprite::light(Shape::GLOW, mine.at, Vec2::splat(34.0), color.alpha(0.5 * blink)));
+        let body = Sprite::new(Shape::DISC, mine.at, Vec2::splat(11.0), Color::hex(0x10182a));
+        batch.add(Layer::Solid, &body);
+        let ring = Sprite::new(Shape::RING, mine.at, Vec2::splat(12.0), color).with(0.8, 0.16);
+        batch.add(Layer::Solid, &ring);
+        batch.add(Layer::Solid, &Sprite::new(Shape::DISC, mine.at, Vec2::splat(4.0), color.alpha(blink.max(0.3))));
+        for n in 0..if mine.friendly { 0 } else { 6 } {
+            let way = TAU / 6.0 * n as f32;
+            let at = mine.at + Vec2::from_angle(way) * 15.0;
+            batch.add(Layer::Solid, &Sprite::new(shapes::ARROW, at, Vec2::splat(5.0), color).turned(way));
+        }
+    }
+}
+
 pub(crate) fn shots(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     for shot in &stage.shots {
         if shot.age < 0.0 || !camera.sees(shot.at, 60.0) {

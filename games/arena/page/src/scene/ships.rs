@@ -61,7 +61,11 @@ impl Ships {
             memory.seen = self.image;
             memory.flash = (memory.flash - dt * 7.0).max(0.0);
             memory.guard = (memory.guard - dt * 4.0).max(0.0);
-            let burn = if ship.thrust { 1.0 } else { 0.0 };
+            let burn = match (ship.boost, ship.thrust) {
+                (true, _) => 1.9,
+                (false, true) => 1.0,
+                (false, false) => 0.0,
+            };
             memory.burn += (burn - memory.burn) * (1.0 - (-dt * 14.0).exp());
             if !camera.sees(ship.at, 120.0) {
                 continue;
