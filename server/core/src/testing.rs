@@ -56,6 +56,8 @@ pub(crate) enum Sent {
     Follow(SeatAssignment, PlayerId),
     /// With the client's number.
     Request(SeatAssignment, u32),
+    /// Likewise.
+    Scores(SeatAssignment, u32),
     /// With the tick of the first sample.
     Input(SeatAssignment, Tick),
 }
@@ -72,6 +74,7 @@ impl From<RoomCommand<Toy>> for Sent {
             RoomCommand::RenameQueued(connection, name) => Sent::RenameQueued(connection, name),
             RoomCommand::Follow(seat, player) => Sent::Follow(seat, player),
             RoomCommand::Request(seat, _, id, _) => Sent::Request(seat, id),
+            RoomCommand::Scores(seat, _, id) => Sent::Scores(seat, id),
             RoomCommand::Input(seat, packet, _) => Sent::Input(seat, packet.first),
             RoomCommand::Reserve(..)
             | RoomCommand::KeepMinute(..)

@@ -24,6 +24,7 @@ mod postgres;
 mod puck;
 mod replay;
 mod restarts;
+mod scores;
 mod server;
 mod setup;
 mod together;

@@ -85,10 +85,13 @@ impl Server {
     async fn start_program(program: &Path, scheme: &'static str, port: u16, site: &Path, flags: &[&str]) -> Self {
         let mut command = guarded(program);
         command
-            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--bots", "0"])
+            .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .args(["--limit-exempt", "127.0.0.1"])
             .arg("--assets")
             .arg(site);
+        if !flags.contains(&"--bots") {
+            command.args(["--bots", "0"]);
+        }
         if !flags.contains(&"--data") {
             command.args(["--data", "memory"]);
         }

@@ -43,6 +43,25 @@ fn only_a_player_in_a_room_may_ask_the_game() {
 }
 
 #[test]
+fn players_and_spectators_may_ask_for_the_scores_and_who_is_in_no_room_may_not() {
+    let mut scene = Scene::new();
+    let (ann, _) = scene.greet(0, 0);
+    scene.request(ann, 1, Request::Scores);
+    assert_eq!(scene.seen(ann), [refused(1, Refusal::NotInRoom)], "in the lobby");
+    for (role, key) in [(Role::Play, 1), (Role::Spectate, 2)] {
+        let (asker, _) = scene.greet(0, key);
+        scene.say(asker, &join(ONE, "Bob", role));
+        let assignment = SeatAssignment { role, ..seat(4) };
+        scene.give(asker, ONE, assignment);
+        scene.seen(asker);
+        scene.lobby.take_sent();
+        scene.request(asker, 2, Request::Scores);
+        assert_eq!(scene.seen(asker), [], "the room has not answered");
+        assert_eq!(scene.lobby.take_sent(), [(ONE, Sent::Scores(assignment, 2))]);
+    }
+}
+
+#[test]
 fn leaving_the_room_refuses_what_it_has_not_answered() {
     type End = fn(&mut Scene, ConnectionId);
     let ends: [(&str, End); 3] = [

@@ -1,0 +1,60 @@
+//! The scoreboard: everyone in the room while Tab is held, and until it is closed.
+
+use serde_json::json;
+
+use crate::driver::Browser;
+use crate::page::{Page, State};
+use crate::server::{Bots, Server};
+use crate::{A_GOOD_WAY, DESKTOP};
+
+/// Presses or releases Tab over the game.
+async fn tab(page: &Page, kind: &str) {
+    const SCRIPT: &str = "const [kind] = arguments;
+        const event = new KeyboardEvent(kind, { code: 'Tab', key: 'Tab', bubbles: true, cancelable: true });
+        document.body.dispatchEvent(event)";
+    page.script(SCRIPT, vec![json!(kind)]).await;
+}
+
+#[tokio::test]
+async fn the_scores_of_all_are_there_while_tab_is_held() {
+    let server = Server::start_with_flags(&["--bots", "4"]).await;
+    let browser = Browser::start().await;
+    let page = browser.open(DESKTOP, &server.url("/?name=Ann&autojoin=1&effects=low")).await;
+    page.wait_for("a ship to steer", State::is_playing).await;
+    assert_eq!(page.count("#scores:not([hidden])").await, 0);
+    tab(&page, "keydown").await;
+    page.wait_for_element("#scores:not([hidden]) tbody tr:nth-child(4)").await;
+    page.wait_for_text("#scores-rows", "Ann").await;
+    page.wait_for_text("#scores-rows", "bot").await;
+    page.wait_for_text("#scores-rows .own", "you").await;
+    tab(&page, "keyup").await;
+    page.wait_for_element("#scores[hidden]").await;
+
+    // A window that lost the focus gets no release.
+    tab(&page, "keydown").await;
+    page.wait_for_element("#scores:not([hidden])").await;
+    page.script("window.dispatchEvent(new Event('blur'))", Vec::new()).await;
+    page.wait_for_element("#scores[hidden]").await;
+    assert_eq!(page.errors().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_spectator_watches_whom_the_scoreboard_names() {
+    let server = Server::start().await;
+    let _bots = Bots::start(&server, 3);
+    let browser = Browser::start().await;
+    let page = browser.open(DESKTOP, &server.url("/?name=Sam&room=1&watch=1&autojoin=1&effects=low")).await;
+    page.wait_for("a room to watch", |state| state["spectating"] == json!(true)).await;
+    page.script("document.getElementById('open-scores').click()", Vec::new()).await;
+    page.wait_for_element("#scores:not([hidden]) tbody tr:nth-child(3) button").await;
+    let watched = "#scores-rows [aria-pressed=true]";
+    page.wait_for_element(watched).await;
+    let other = page.text("#scores-rows button[aria-pressed=false]").await;
+    page.press("#scores-rows button[aria-pressed=false]").await;
+    page.wait_for_text("#watch-name", &other).await;
+    page.wait_for_text(watched, &other).await;
+    page.press("#scores h2 button").await;
+    page.wait_for_element("#scores[hidden]").await;
+    assert!(page.state().await.others_within(A_GOOD_WAY) < 4);
+    assert_eq!(page.errors().await, Vec::<String>::new());
+}
