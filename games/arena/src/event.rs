@@ -253,6 +253,17 @@ pub(super) fn write(event: &ArenaEvent, out: &mut BitWriter) {
             write_player(player, out);
             out.bits(u32::from(what.number()), 2);
         }
+        ArenaEvent::Pierced { .. }
+        | ArenaEvent::Railed { .. }
+        | ArenaEvent::Struck { .. }
+        | ArenaEvent::Assisted { .. }
+        | ArenaEvent::Blast { .. } => write_rarer(event, out),
+    }
+}
+
+/// Those behind [`KIND_RAIL`].
+fn write_rarer(event: &ArenaEvent, out: &mut BitWriter) {
+    match *event {
         ArenaEvent::Pierced { at, target, by, on } => {
             write_rail_kind(0, out);
             write_point(at, out);
@@ -283,6 +294,7 @@ pub(super) fn write(event: &ArenaEvent, out: &mut BitWriter) {
             write_point(at, out);
             write_player(by, out);
         }
+        _ => unreachable!("the others have a kind of their own"),
     }
 }
 

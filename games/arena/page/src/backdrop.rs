@@ -13,7 +13,7 @@ use broadside_shared::time::{Tick, ViewTime};
 use glam::Vec2;
 
 use crate::live;
-use crate::stage::{PickupLook, RockLook, Stage};
+use crate::stage::{MineLook, PickupLook, RockLook, Stage};
 
 /// Most ticks in one image; a slow machine shows the battle more slowly.
 const TICKS_PER_IMAGE: u32 = 4;
@@ -106,6 +106,10 @@ impl Backdrop {
                 }
                 Some(RecordView::Pickup(pickup)) => {
                     stage.pickups.push(PickupLook { id: pickup.id.0, at: pickup.at, what: pickup.what });
+                }
+                Some(RecordView::Mine(mine)) => {
+                    let armed = mine.armed_at(self.tick);
+                    stage.mines.push(MineLook { player: mine.owner.0, at: mine.at, armed, friendly: false });
                 }
                 None => {}
             }

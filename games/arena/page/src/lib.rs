@@ -170,7 +170,6 @@ impl Cartridge for ArenaPage {
         }
         stage.followed = image.followed().map(|player| player.0);
         stage.away = live::away(stage, |player| client.is_away(player));
-        stage.bots = live::away(stage, |player| client.is_bot(player));
         stage.nemesis = self.rivals.nemesis();
         let mode = client.mode().map_or(Mode::Open, Mode::of);
         stage.bounty = bounty_on(mode, client.board()).map(|player| player.0);

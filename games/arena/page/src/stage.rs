@@ -173,8 +173,6 @@ pub(crate) struct Stage {
     pub(crate) followed: Option<u16>,
     /// The players in view whose connection is lost.
     pub(crate) away: Vec<u16>,
-    /// Players in view who are the server's own bots.
-    pub(crate) bots: Vec<u16>,
     /// The player to take revenge on.
     pub(crate) nemesis: Option<u16>,
     /// The player with a bounty.
@@ -207,7 +205,6 @@ impl Stage {
         self.ships.clear();
         (self.own, self.followed, self.ghost) = (None, None, None);
         self.away.clear();
-        self.bots.clear();
         (self.nemesis, self.bounty) = (None, None);
         self.shots.clear();
         self.beams.clear();
@@ -276,7 +273,6 @@ impl Stage {
     #[must_use]
     pub(crate) fn tag<'a>(&self, player: u16, name: &'a str) -> Cow<'a, str> {
         let marks = [
-            (self.bots.contains(&player), " · bot"),
             (self.bounty == Some(player), " · bounty"),
             (self.nemesis == Some(player), " · revenge"),
             (self.away.contains(&player), " … away"),
