@@ -86,7 +86,7 @@ pub trait Cartridge: Sized + 'static {
     fn draw(&mut self, image: &Image<'_, Self::Game>, pen: &mut Pen<'_>);
 
     /// The bits of a key in [`Controls::held`] by the browser's name for its position, such as `KeyW`; 0 for keys without a meaning.
-    /// The shell keeps Enter, Escape, Tab, H, M, F3 and F4.
+    /// The shell keeps Enter, Escape, Tab, H, M, N, F3 and F4.
     #[must_use]
     fn key(code: &str) -> u32 {
         Controls::usual_key(code)
@@ -256,17 +256,32 @@ pub struct Cues<'a> {
 impl Cues<'_> {
     /// Plays a sound at a place, with a volume of 0..=1.
     pub fn play(&mut self, sound: SoundId, at: Vec2, gain: f32) {
-        self.sounds.play(sound, at, gain);
+        self.sounds.play(sound, at, gain, false);
+    }
+
+    /// Plays a sound at a place behind an obstacle: darker and quieter.
+    pub fn play_muffled(&mut self, sound: SoundId, at: Vec2, gain: f32) {
+        self.sounds.play(sound, at, gain, true);
     }
 
     /// Plays a sound that does not depend on a place.
     pub fn play_here(&mut self, sound: SoundId, gain: f32) {
-        self.sounds.play(sound, self.camera.at, gain);
+        self.sounds.play(sound, self.camera.at, gain, false);
     }
 
     /// Sets volume and speed of a [looped sound](Sound::looped).
     pub fn drive(&mut self, sound: SoundId, gain: f32, rate: f32) {
         self.sounds.drive(sound, gain, rate);
+    }
+
+    /// Says how much goes on, 0..=1: the score gets denser with it at once, and calms down slowly.
+    pub fn tension(&mut self, tension: f32) {
+        self.sounds.tension(tension);
+    }
+
+    /// Lowers loops and score for a moment, so that a loud sound stands out.
+    pub fn duck(&mut self) {
+        self.sounds.duck();
     }
 
     /// Shakes the camera, 0..=1; the sum of all shakes is at most 1.

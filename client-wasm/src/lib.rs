@@ -40,6 +40,7 @@ mod pen;
 mod probe;
 mod quality;
 mod random;
+mod score;
 mod simulated_link;
 mod socket;
 mod sound;

@@ -1,19 +1,30 @@
 //! Sound through WebAudio: plays what was computed. Silent until the first user gesture, as browsers demand.
 
 use glam::Vec2;
-use web_sys::{AudioBuffer, AudioContext, AudioContextState, GainNode};
+use web_sys::{AudioBuffer, AudioContext, AudioContextState, AudioNode, BiquadFilterType, GainNode, OscillatorType};
 
 use crate::browser;
+use crate::score::{self, Note, Tension};
 use crate::synth::{RATE, SHELL};
 
 /// Storage keys of volume and mute.
 const VOLUME_KEY: &str = "broadside.volume";
 const MUTED_KEY: &str = "broadside.muted";
+/// Storage key of the score: 0 if it is off.
+const SCORE_KEY: &str = "broadside.score";
 /// The same sound twice within this time, in seconds, is played once.
 const APART: f64 = 0.028;
 /// Distance at which a sound is half as loud, and at which it comes from one side, as shares of the width of the game's view.
 const HALF_AT: f32 = 0.22;
 const SIDE_AT: f32 = 0.42;
+/// Frequency above which a sound behind an obstacle is damped, in hertz, and the volume that is left of it.
+const MUFFLED_HZ: f32 = 620.0;
+const MUFFLED_GAIN: f32 = 0.7;
+/// Volume of the score, and what is left of it and of loops under a loud sound.
+const SCORE_GAIN: f32 = 0.22;
+const DUCKED: f32 = 0.25;
+/// How far ahead notes are scheduled, in seconds: longer than images are apart.
+const AHEAD_S: f64 = 0.35;
 /// Sounds kept until the next image; among that many, one more is not missed.
 const QUEUED_MAX: usize = 64;
 
@@ -62,18 +73,38 @@ impl SoundId {
     }
 }
 
+/// A sound that waits to be played.
+#[derive(Debug, Clone, Copy)]
+struct Cry {
+    sound: SoundId,
+    at: Vec2,
+    gain: f32,
+    muffled: bool,
+}
+
 /// Sounds that wait for the next image.
 #[derive(Debug, Default)]
 pub(crate) struct Sounds {
-    once: Vec<(SoundId, Vec2, f32)>,
+    once: Vec<Cry>,
     driven: Vec<(SoundId, f32, f32)>,
+    /// How much goes on, 0..=1: it decides how dense the score is.
+    tension: f32,
+    ducks: bool,
 }
 
 impl Sounds {
-    pub(crate) fn play(&mut self, sound: SoundId, at: Vec2, gain: f32) {
+    pub(crate) fn play(&mut self, sound: SoundId, at: Vec2, gain: f32, muffled: bool) {
         if self.once.len() < QUEUED_MAX {
-            self.once.push((sound, at, gain));
+            self.once.push(Cry { sound, at, gain, muffled });
         }
+    }
+
+    pub(crate) fn tension(&mut self, tension: f32) {
+        self.tension = tension;
+    }
+
+    pub(crate) fn duck(&mut self) {
+        self.ducks = true;
     }
 
     pub(crate) fn drive(&mut self, sound: SoundId, gain: f32, rate: f32) {
@@ -99,12 +130,20 @@ pub(crate) struct Speaker {
     /// 0..=100.
     volume: u32,
     muted: bool,
+    /// Whether the score plays.
+    scored: bool,
+    tension: Tension,
 }
 
 /// What exists once the browser allows sound.
 struct Mixer {
     context: AudioContext,
     master: GainNode,
+    /// What is quieter under a loud sound: the loops, and the score.
+    below: GainNode,
+    score: GainNode,
+    /// The next step of the score, and when it is due.
+    step: (u32, f64),
     buffers: Vec<AudioBuffer>,
     last: Vec<f64>,
     /// The sounds that always play.
@@ -117,7 +156,9 @@ impl Speaker {
     pub(crate) fn new(own: &[Sound]) -> Self {
         let volume = browser::recall(VOLUME_KEY).and_then(|v| v.parse().ok()).unwrap_or(70).min(100);
         let sounds = SHELL.iter().chain(own).copied().collect();
-        Speaker { sounds, mixer: None, volume, muted: browser::recall(MUTED_KEY).as_deref() == Some("1") }
+        let muted = browser::recall(MUTED_KEY).as_deref() == Some("1");
+        let scored = browser::recall(SCORE_KEY).as_deref() != Some("0");
+        Speaker { sounds, mixer: None, volume, muted, scored, tension: Tension::default() }
     }
 
     /// Call it in a gesture's handler: the first call opens the audio, later ones resume it if the browser suspended it.
@@ -157,6 +198,13 @@ impl Speaker {
         self.remember();
     }
 
+    /// Switches the score on or off, and stores it. Gives whether it is on.
+    pub(crate) fn toggle_score(&mut self) -> bool {
+        self.scored = !self.scored;
+        browser::remember(SCORE_KEY, if self.scored { "1" } else { "0" });
+        self.scored
+    }
+
     fn remember(&self) {
         browser::remember(VOLUME_KEY, &self.volume.to_string());
         browser::remember(MUTED_KEY, if self.muted { "1" } else { "0" });
@@ -180,25 +228,30 @@ impl Speaker {
 
     pub(crate) fn click(&mut self, sound: SoundId) {
         if let Some(mixer) = &mut self.mixer {
-            mixer.play(sound, 0.5, 0.0, 1.0);
+            mixer.play(sound, 0.5, 0.0, 1.0, false);
         }
     }
 
-    /// Plays what waits, as heard from `ear`.
-    pub(crate) fn play(&mut self, sounds: &mut Sounds, ear: Ear) {
-        let Sounds { once, driven } = sounds;
+    /// Plays what waits, as heard from `ear`, `dt` seconds after the last time.
+    pub(crate) fn play(&mut self, sounds: &mut Sounds, ear: Ear, dt: f32) {
+        let tension = self.tension.follow(sounds.tension, dt);
+        let Sounds { once, driven, ducks, .. } = sounds;
         let Some(mixer) = &mut self.mixer else {
             once.clear();
             driven.clear();
             return;
         };
-        for (sound, at, gain) in once.drain(..) {
+        if std::mem::take(ducks) {
+            mixer.duck();
+        }
+        mixer.play_score(if self.scored { ear.loud } else { 0.0 }, tension);
+        for Cry { sound, at, gain, muffled } in once.drain(..) {
             let off = at - ear.at;
             let near = 1.0 / (1.0 + (off.length() / (HALF_AT * ear.view)).powi(2));
             if near * gain > 0.02 {
                 let pitch = 0.94 + 0.12 * (at.x * 0.37 + at.y * 0.73).fract().abs();
                 let side = (off.x / (SIDE_AT * ear.view)).clamp(-0.85, 0.85);
-                mixer.play(sound, gain * near * ear.loud, side, pitch);
+                mixer.play(sound, gain * near * ear.loud, side, pitch, muffled);
             }
         }
         for (sound, gain, rate) in driven.drain(..) {
@@ -215,7 +268,12 @@ impl Mixer {
         let limiter = context.create_dynamics_compressor().ok()?;
         master.connect_with_audio_node(&limiter).ok()?;
         limiter.connect_with_audio_node(&context.destination()).ok()?;
-        Some(Mixer { context, master, buffers: Vec::new(), last: vec![-1.0; sounds], loops: Vec::new() })
+        let (below, score) = (context.create_gain().ok()?, context.create_gain().ok()?);
+        below.connect_with_audio_node(&master).ok()?;
+        score.connect_with_audio_node(&below).ok()?;
+        score.gain().set_value(0.0);
+        let (buffers, last, loops) = (Vec::new(), vec![-1.0; sounds], Vec::new());
+        Some(Mixer { context, master, below, score, step: (0, 0.0), buffers, last, loops })
     }
 
     fn prepare(&mut self, sounds: &[Sound]) {
@@ -239,7 +297,7 @@ impl Mixer {
         let volume = self.context.create_gain().ok()?;
         volume.gain().set_value(gain);
         source.connect_with_audio_node(&volume).ok()?;
-        volume.connect_with_audio_node(&self.master).ok()?;
+        volume.connect_with_audio_node(&self.below).ok()?;
         source.start().ok()?;
         self.loops.push((sound, volume, source));
         Some(())
@@ -253,7 +311,7 @@ impl Mixer {
         let _ = source.playback_rate().set_target_at_time(rate, now, 0.15);
     }
 
-    fn play(&mut self, SoundId(sound): SoundId, gain: f32, pan: f32, rate: f32) -> Option<()> {
+    fn play(&mut self, SoundId(sound): SoundId, gain: f32, pan: f32, rate: f32, muffled: bool) -> Option<()> {
         let now = self.context.current_time();
         let last = self.last.get_mut(sound)?;
         if now - *last < APART {
@@ -264,12 +322,66 @@ impl Mixer {
         source.set_buffer(Some(self.buffers.get(sound)?));
         source.playback_rate().set_value(rate);
         let volume = self.context.create_gain().ok()?;
-        volume.gain().set_value(gain);
+        volume.gain().set_value(if muffled { gain * MUFFLED_GAIN } else { gain });
         let side = self.context.create_stereo_panner().ok()?;
         side.pan().set_value(pan);
         source.connect_with_audio_node(&volume).ok()?;
-        volume.connect_with_audio_node(&side).ok()?;
+        if muffled {
+            let filter = self.context.create_biquad_filter().ok()?;
+            filter.set_type(BiquadFilterType::Lowpass);
+            filter.frequency().set_value(MUFFLED_HZ);
+            volume.connect_with_audio_node(&filter).ok()?;
+            filter.connect_with_audio_node(&side).ok()?;
+        } else {
+            volume.connect_with_audio_node(&side).ok()?;
+        }
         side.connect_with_audio_node(&self.master).ok()?;
         source.start().ok()
+    }
+
+    /// Lowers loops and score for a moment, so that a loud sound stands out.
+    fn duck(&self) {
+        let (gain, now) = (self.below.gain(), self.context.current_time());
+        // If it fails, they stay as loud as they are.
+        let _ = gain.set_target_at_time(DUCKED, now, 0.02);
+        let _ = gain.set_target_at_time(1.0, now + 0.35, 0.4);
+    }
+
+    /// Schedules the notes of the score that are due soon. `loud` is its volume, 0 to let it fade.
+    fn play_score(&mut self, loud: f32, tension: f32) {
+        let now = self.context.current_time();
+        let _ = self.score.gain().set_target_at_time(loud * SCORE_GAIN, now, 0.5);
+        let (mut step, mut due) = self.step;
+        if loud == 0.0 || due < now {
+            // It was off, or the tab slept: it goes on from here, and does not rush.
+            due = now + 0.1;
+        }
+        while loud > 0.0 && due < now + AHEAD_S {
+            for note in score::notes(step, tension) {
+                // A note that cannot be played is missing, no more.
+                let _ = self.play_note(note, due);
+            }
+            (step, due) = (step.wrapping_add(1), due + score::STEP_S);
+        }
+        self.step = (step, due);
+    }
+
+    fn play_note(&self, note: Note, at: f64) -> Option<()> {
+        let Note { pitch, gain, rise, length, side, soft } = note;
+        let (source, volume) = (self.context.create_oscillator().ok()?, self.context.create_gain().ok()?);
+        source.set_type(if soft { OscillatorType::Sine } else { OscillatorType::Triangle });
+        source.frequency().set_value(pitch);
+        let envelope = volume.gain();
+        envelope.set_value_at_time(0.0, at).ok()?;
+        envelope.linear_ramp_to_value_at_time(gain, at + f64::from(rise)).ok()?;
+        envelope.linear_ramp_to_value_at_time(0.0, at + f64::from(length)).ok()?;
+        let panner = self.context.create_stereo_panner().ok()?;
+        panner.pan().set_value(side);
+        let chain: [&AudioNode; 4] = [&source, &volume, &panner, &self.score];
+        for pair in chain.windows(2) {
+            pair[0].connect_with_audio_node(pair[1]).ok()?;
+        }
+        source.start_with_when(at).ok()?;
+        source.stop_with_when(at + f64::from(length)).ok()
     }
 }

@@ -74,6 +74,7 @@ impl<C: Cartridge> App<C> {
             "close-player" => drop(self.chat.close_player_menu()),
             "close-announcement" => self.lobby.announcement(""),
             "effects" => self.change_effects(),
+            "score" => self.toggle_score(),
             // Another part of the page handles this button.
             _ => {}
         }
@@ -96,6 +97,11 @@ impl<C: Cartridge> App<C> {
     pub(super) fn toggle_mute(&mut self) {
         self.speaker.toggle_mute();
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
+    }
+
+    pub(super) fn toggle_score(&mut self) {
+        let on = self.speaker.toggle_score();
+        self.play.toast(if on { "music on" } else { "music off" }, "");
     }
 
     pub(super) fn change_volume(&mut self) {

@@ -88,7 +88,7 @@ impl<C: Cartridge> App<C> {
         }
         self.draw(now_ms / 1000.0, dt);
         self.images += 1;
-        self.update_sound();
+        self.update_sound(elapsed);
         self.rumble();
     }
 
@@ -128,6 +128,7 @@ impl<C: Cartridge> App<C> {
             match command {
                 Some(Command::Menu) => self.toggle_pause(),
                 Some(Command::Mute) => self.toggle_mute(),
+                Some(Command::Score) => self.toggle_score(),
                 Some(Command::Net) => self.toggle_net(),
                 Some(Command::Lab) => self.toggle_lab(),
                 Some(Command::Help) if playing => {
@@ -273,7 +274,7 @@ impl<C: Cartridge> App<C> {
         }
     }
 
-    fn update_sound(&mut self) {
+    fn update_sound(&mut self, dt: f32) {
         self.speaker.prepare();
         let loud = match *self.flow.state() {
             PageState::Playing { .. } => 1.0,
@@ -282,7 +283,7 @@ impl<C: Cartridge> App<C> {
             _ if self.is_frozen() => 0.0,
             _ => BACKDROP_LOUD,
         };
-        self.speaker.play(&mut self.sounds, Ear { at: self.camera.at, view: C::Game::VIEW.x, loud });
+        self.speaker.play(&mut self.sounds, Ear { at: self.camera.at, view: C::Game::VIEW.x, loud }, dt);
     }
 
     /// The page's state, for tests.

@@ -5,6 +5,7 @@ pub(crate) enum Command {
     Menu,
     Help,
     Mute,
+    Score,
     Net,
     Lab,
 }
@@ -19,6 +20,7 @@ pub(crate) fn command(code: &str) -> Option<Command> {
         "Escape" => Command::Menu,
         "KeyH" => Command::Help,
         "KeyM" => Command::Mute,
+        "KeyN" => Command::Score,
         "F3" => Command::Net,
         "F4" => Command::Lab,
         _ => return None,
