@@ -324,10 +324,10 @@ impl<G: Game> Room<G> {
     /// Queues a player's inputs, which arrived at `arrived`.
     pub fn input(&mut self, player: PlayerId, packet: &InputPacket<G::Input>, arrived: MonoTime) {
         let early_us = self.due_at(packet.first).0 as i64 - arrived.0 as i64;
-        let acked_at = self.due_at(packet.acked);
         if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) {
-            if packet.acked.0 > 0 {
-                seat.ping.take(packet.acked, arrived.us_since(acked_at));
+            if seat.ping.is_due(packet.acked) {
+                let snapshot_due = self.tick_zero.plus_us(tick_us(G::TICK_HZ, packet.acked.0));
+                seat.ping.take(packet.acked, arrived.us_since(snapshot_due));
             }
             self.inputs_dropped += u64::from(seat.inputs.push(packet, self.tick, early_us));
         }

@@ -9,8 +9,10 @@ use broadside_shared::time::Tick;
 
 use super::{InputQueue, Room, Seat, Spectating};
 
-/// Acknowledgements of which the fastest counts: those of about two seconds.
-const WINDOW: u8 = 60;
+/// Ticks from one measurement to the next: what is measured with every packet costs with every packet.
+const EVERY: u32 = 12;
+/// Measurements of which the fastest counts: those of two seconds at 60 Hz.
+const WINDOW: u8 = 10;
 
 /// A player's round trip time, from when a snapshot was due to its first acknowledgement. An acknowledgement waits for the next input
 /// packet, so of many the fastest is closest to what the link takes.
@@ -24,11 +26,15 @@ pub(super) struct PingMeter {
 }
 
 impl PingMeter {
-    /// Takes the acknowledgement of the snapshot of a tick, that many microseconds after it was due.
+    /// Whether the acknowledgement of the snapshot of a tick is measured: the first one after a while, of a snapshot that no packet
+    /// before has acknowledged.
+    #[inline]
+    pub(super) fn is_due(&self, acked: Tick) -> bool {
+        acked.0 >= self.acked.0.saturating_add(EVERY)
+    }
+
+    /// Takes such an acknowledgement, that many microseconds after the snapshot was due.
     pub(super) fn take(&mut self, acked: Tick, after_us: u64) {
-        if acked <= self.acked {
-            return;
-        }
         self.acked = acked;
         let (fastest_us, count) = self.fastest;
         let fastest_us = if count == 0 { after_us } else { fastest_us.min(after_us) };
@@ -88,19 +94,23 @@ mod tests {
     fn the_ping_is_the_fastest_first_acknowledgement_of_the_last_seconds() {
         let mut ping = PingMeter::default();
         assert_eq!(ping.ms(), 0);
-        ping.take(Tick(2), 48_000);
-        ping.take(Tick(2), 1_000);
-        assert_eq!(ping.ms(), 48, "only the first acknowledgement of a snapshot counts");
-        for tick in 2..62 {
-            ping.take(Tick(tick * 2), 40_000 + u64::from(tick % 7) * 3_000);
+        let acked = |ping: &mut PingMeter, tick: u32, after_us: u64| {
+            if ping.is_due(Tick(tick)) {
+                ping.take(Tick(tick), after_us);
+            }
+            ping.ms()
+        };
+        assert_eq!(acked(&mut ping, 20, 48_000), 48);
+        assert_eq!(acked(&mut ping, 20, 1_000), 48, "only the first acknowledgement of a snapshot counts");
+        for tick in 20..200 {
+            acked(&mut ping, tick * 2, 40_000 + u64::from(tick % 7) * 3_000);
         }
         assert_eq!(ping.ms(), 40);
         // The link gets slower: after a window of its own the slower value shows.
-        for tick in 62..182 {
-            ping.take(Tick(tick * 2), 90_000);
+        for tick in 200..500 {
+            acked(&mut ping, tick * 2, 90_000);
         }
         assert_eq!(ping.ms(), 90);
-        ping.take(Tick(1), 5_000);
-        assert_eq!(ping.ms(), 90);
+        assert_eq!(acked(&mut ping, 1, 5_000), 90, "an old one, which came late");
     }
 }
