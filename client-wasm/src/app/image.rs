@@ -141,7 +141,8 @@ impl<C: Cartridge> App<C> {
             }
         }
         let mut devices = self.devices.borrow_mut();
-        devices.steering = playing && !self.screens.paused();
+        // In a menu and in an open scoreboard, keys move the focus.
+        devices.steering = playing && !self.screens.paused() && !self.scoreboard.is_pinned();
         let held = if devices.steering && self.flow.is_spectating() { devices.held.buttons() } else { 0 };
         let face = match *self.flow.state() {
             PageState::Title => Face::Menu,

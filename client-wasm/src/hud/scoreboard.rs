@@ -118,7 +118,8 @@ impl Scoreboard {
                 let _ = self.rows.append_child(&made);
             }
         }
-        let refocus = focused.and_then(|act| self.rows.query_selector(&format!("[data-act=\"{act}\"]")).ok().flatten());
+        let refocus =
+            focused.and_then(|act| self.rows.query_selector(&format!("button[data-act=\"{act}\"]")).ok().flatten());
         if let Some(refocus) =
             refocus.and_then(|found| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(found).ok())
         {
