@@ -61,7 +61,8 @@ impl Gunner {
         self.target = None;
     }
 
-    pub(super) fn lay(&mut self, seen: &Seen, target: &ShipView, skill: f32, rng: &mut Rng) -> Lay {
+    /// `rail`: how soon it considers the rail again, 1 being usual.
+    pub(super) fn lay(&mut self, seen: &Seen, target: &ShipView, (skill, rail): (f32, f32), rng: &mut Rng) -> Lay {
         let clumsy = 1.0 - skill;
         if self.target != Some(target.player) {
             self.target = Some(target.player);
@@ -74,7 +75,7 @@ impl Gunner {
         let spread = 0.009 + 0.36 * clumsy * clumsy.sqrt();
         self.error = self.error * 0.94 + (rng.f32() + rng.f32() - 1.0) * spread;
 
-        if let Some(lay) = self.lay_rail(seen, target, clumsy, rng) {
+        if let Some(lay) = self.lay_rail(seen, target, (clumsy, rail), rng) {
             return lay;
         }
         let own = seen.own;
@@ -88,7 +89,7 @@ impl Gunner {
 
     /// With the rail ready and the target in the open, aims straight at it, since it is judged where it is seen; fires
     /// once the nose is almost on it.
-    fn lay_rail(&mut self, seen: &Seen, target: &ShipView, clumsy: f32, rng: &mut Rng) -> Option<Lay> {
+    fn lay_rail(&mut self, seen: &Seen, target: &ShipView, (clumsy, keen): (f32, f32), rng: &mut Rng) -> Option<Lay> {
         let own = seen.own;
         let offset = target.position - (own.position + own.velocity * DT);
         let good = own.rail == 0
@@ -104,7 +105,8 @@ impl Gunner {
         let rail = math::turn_between(own.heading_radians(), aim).abs() < radians_of(TURN);
         if rail {
             // It does not notice at once that the rail is ready; the clumsy less so.
-            self.rail_at = seen.tick.after(ticks_of(2.5 + (1.0 + 3.0 * clumsy) * rng.f32() + clumsy));
+            let wait = 2.5 + (1.0 + 3.0 * clumsy) * rng.f32() + clumsy;
+            self.rail_at = seen.tick.after(ticks_of(wait / keen));
             self.flick = (rng.f32() + rng.f32() - 1.0) * (0.06 + 0.1 * clumsy);
         }
         Some(Lay { aim, fire: false, rail })

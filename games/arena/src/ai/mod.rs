@@ -3,7 +3,7 @@
 //! It makes a plan a few times per second, and acts on it about twenty times per second (`helm` moves the ship,
 //! `gunner` aims and fires). Skill changes how fast it reacts, how well it leads a target, how steadily it aims, how
 //! many of the approaching shots it notices, and how soon it flees. Temper, drawn from the seed, makes AIs of equal
-//! skill differ.
+//! skill differ; one of five characters decides most of it: who closes in, who keeps away, who leaves mines.
 
 mod gunner;
 mod helm;
@@ -67,7 +67,35 @@ struct Temper {
     greed: f32,
     /// How long it keeps circling in one direction, in seconds.
     patience: f32,
+    /// How readily it leaves mines and fires the rail: 1 is usual.
+    mines: f32,
+    rail: f32,
 }
+
+/// What a temper is made of: the character that a player notices.
+#[derive(Debug, Clone, Copy)]
+struct Character {
+    range: f32,
+    caution: f32,
+    greed: f32,
+    patience: f32,
+    mines: f32,
+    rail: f32,
+}
+
+/// The characters, by how an AI of this kind fights: none is better, and each is drawn as often.
+const CHARACTERS: [Character; 5] = [
+    // Takes what comes.
+    Character { range: 0.0, caution: 0.0, greed: 1.0, patience: 1.0, mines: 1.0, rail: 1.0 },
+    // The brawler closes in and does not flee.
+    Character { range: -110.0, caution: -9.0, greed: 0.8, patience: 0.8, mines: 0.6, rail: 0.4 },
+    // The sniper keeps away and waits for the rail.
+    Character { range: 190.0, caution: 5.0, greed: 0.9, patience: 1.4, mines: 0.8, rail: 2.2 },
+    // The sapper leads whoever follows over mines.
+    Character { range: 40.0, caution: 9.0, greed: 0.9, patience: 1.1, mines: 3.0, rail: 0.8 },
+    // The gleaner goes for pickups first.
+    Character { range: 30.0, caution: 4.0, greed: 1.7, patience: 1.2, mines: 1.0, rail: 1.0 },
+];
 
 /// The current plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,12 +118,15 @@ impl Ai {
     pub fn new(seed: u64, skill: f32) -> Ai {
         let mut rng = Rng::with_seed(seed);
         let skill = skill.clamp(0.0, 1.0);
+        let character = CHARACTERS[rng.usize(0..CHARACTERS.len())];
         let temper = Temper {
             skill,
-            range: 220.0 + 80.0 * skill + 160.0 * rng.f32(),
-            caution: 18.0 + 14.0 * rng.f32() + 10.0 * skill,
-            greed: 250.0 + 350.0 * rng.f32(),
-            patience: 0.7 + 1.3 * rng.f32(),
+            range: 220.0 + 80.0 * skill + 160.0 * rng.f32() + character.range,
+            caution: 18.0 + 14.0 * rng.f32() + 10.0 * skill + character.caution,
+            greed: (250.0 + 350.0 * rng.f32()) * character.greed,
+            patience: (0.7 + 1.3 * rng.f32()) * character.patience,
+            mines: character.mines,
+            rail: character.rail,
         };
         Ai {
             rng,
@@ -257,7 +288,7 @@ impl Ai {
         want = helm::keep_clear(seen, want, self.temper.skill, self.side);
         let target = self.target(seen).copied();
         if let Some(target) = target {
-            let shot = self.gunner.lay(seen, &target, self.temper.skill, &mut self.rng);
+            let shot = self.gunner.lay(seen, &target, (self.temper.skill, self.temper.rail), &mut self.rng);
             let mut buttons = helm::buttons_for(own.velocity, own.heading_radians(), want);
             if shot.fire {
                 buttons |= ArenaInput::FIRE;
@@ -296,7 +327,7 @@ impl Ai {
             buttons |= ArenaInput::BOOST;
         }
         let drops = keen && own.mine == 0 && own.protection == 0 && helm::is_followed(seen);
-        if drops && self.rng.f32() < 0.1 + 0.4 * self.temper.skill {
+        if drops && self.rng.f32() < (0.1 + 0.3 * self.temper.skill) * self.temper.mines {
             buttons |= ArenaInput::MINE;
         }
         buttons
