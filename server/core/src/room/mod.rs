@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`inputs`] | a player's inputs, queued until the tick they are for |
 //! | `output` | what a tick hands to the shards |
+//! | `phase` | on which ticks of an interval a seat's snapshots go out |
 //! | `recorded` | what the room tells its recorder |
 //! | [`recycle`] | outputs that are refilled once nothing holds them |
 //! | `saved` | its seats as plain data, and the room that goes on from them |
@@ -12,6 +13,7 @@
 
 pub mod inputs;
 mod output;
+mod phase;
 mod recorded;
 pub mod recycle;
 mod saved;
@@ -44,6 +46,7 @@ use thiserror::Error;
 
 use inputs::InputQueue;
 pub use output::{DueSnapshot, RoomOutput, StepPhase};
+use phase::{PhaseLoad, SnapshotPhase};
 use recorded::named;
 use recycle::Recycled;
 pub use saved::{SavedOccupant, SavedTime};
@@ -56,11 +59,6 @@ const EVENT_BYTES: usize = 12;
 pub(crate) const SEATS_PER_EVENT: usize = 8;
 /// The lowest level of service: a quarter of the snapshots, with fewer updates of far cells. Level 0 is full service.
 pub const LEVEL_MAX: u8 = 4;
-/// Below this occupancy all snapshots of a room go out on one tick; from [`SPREAD_MIN`] on they are staggered. In between the room keeps
-/// what it has, since each change makes one interval shorter or longer.
-const TOGETHER_MAX: u16 = 12;
-/// See [`TOGETHER_MAX`].
-const SPREAD_MIN: u16 = 16;
 /// Maximum number of spectators in one room.
 pub const SPECTATORS_MAX: u16 = 200;
 
@@ -129,6 +127,7 @@ pub struct Room<G: Game> {
     worlds: Recycled<WorldState>,
     /// Whether snapshots are staggered over the ticks of an interval.
     is_spread: bool,
+    phase_load: PhaseLoad,
     /// `None` if nothing is recorded.
     recorder: Option<Recorder<G>>,
 }
@@ -142,6 +141,7 @@ struct Seat<G: Game> {
     inputs: InputQueue<G::Input>,
     is_bot: bool,
     ping: PingMeter,
+    phase: SnapshotPhase,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -181,6 +181,7 @@ impl<G: Game> Room<G> {
             placement: Placement::every(config.snapshot_every),
             worlds: Recycled::default(),
             is_spread: false,
+            phase_load: PhaseLoad::default(),
             recorder: None,
         }
     }
@@ -210,6 +211,7 @@ impl<G: Game> Room<G> {
     pub fn leave(&mut self, player: PlayerId) {
         let Some(seat) = self.seats.get_mut(usize::from(player.0)) else { return };
         let Some(seat) = seat.take() else { return };
+        self.phase_load.free(seat.phase);
         if seat.spectating.is_some() {
             self.spectators -= 1;
         } else {
@@ -264,7 +266,8 @@ impl<G: Game> Room<G> {
         if free == self.seats.len() {
             self.seats.push(None);
         }
-        self.seats[free] = Some(Seat::new(name, spectating));
+        let phase = self.phase_load.take(self.config.snapshot_every);
+        self.seats[free] = Some(Seat::new(name, spectating, phase));
         PlayerId(free as u16)
     }
 
@@ -330,6 +333,8 @@ impl<G: Game> Room<G> {
                 seat.ping.take(packet.acked, arrived.us_since(snapshot_due));
             }
             self.inputs_dropped += u64::from(seat.inputs.push(packet, self.tick, early_us));
+            let interval = (G::TICK_HZ, self.config.snapshot_every);
+            seat.phase.handle_input(arrived, self.tick_zero, interval, &mut self.phase_load);
         }
     }
 
@@ -503,23 +508,6 @@ impl<G: Game> Room<G> {
                 layers: self.game.layers_seen(player),
                 player_state: range,
             });
-        }
-    }
-
-    /// Whether a snapshot for this seat is due on a tick.
-    fn is_due(&self, at: usize, tick: Tick, level: u8) -> bool {
-        let every = self.config.snapshot_every * SnapshotHead::every(level);
-        let phase = if self.is_spread { at as u32 } else { 0 };
-        self.seats[at].is_some() && tick.0.wrapping_add(phase).is_multiple_of(every)
-    }
-
-    /// Few snapshots go out on one tick, so that the other ticks capture and keep nothing. Many are staggered, so that no tick carries
-    /// them all.
-    fn spread(&mut self) {
-        match self.seated + self.spectators {
-            0..TOGETHER_MAX => self.is_spread = false,
-            SPREAD_MIN.. => self.is_spread = true,
-            TOGETHER_MAX..SPREAD_MIN => {}
         }
     }
 

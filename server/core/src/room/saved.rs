@@ -61,7 +61,8 @@ impl<G: Game> Room<G> {
         }
         let SavedOccupant { name, follows } = occupant;
         let spectating = Spectating { follows, focus: Vec2::ZERO, layers: LayerSet::EVERYONE };
-        let seat = Seat::new(name, (!is_player).then_some(spectating));
+        let phase = self.phase_load.take(self.config.snapshot_every);
+        let seat = Seat::new(name, (!is_player).then_some(spectating), phase);
         let taken = self.seats[at].replace(Seat { away_since: Some(self.stepped), ..seat });
         assert!(taken.is_none(), "seat {at} is restored twice");
         if is_player {

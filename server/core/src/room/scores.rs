@@ -7,6 +7,7 @@ use broadside_shared::protocol::message::{RoomUpdate, ScoreLine};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::time::Tick;
 
+use super::phase::SnapshotPhase;
 use super::{InputQueue, Room, Seat, Spectating};
 
 /// Ticks from one measurement to the next: what is measured with every packet costs with every packet.
@@ -56,9 +57,9 @@ impl PingMeter {
 }
 
 impl<G: Game> Seat<G> {
-    pub(super) fn new(name: Name, spectating: Option<Spectating>) -> Self {
+    pub(super) fn new(name: Name, spectating: Option<Spectating>, phase: SnapshotPhase) -> Self {
         let (inputs, ping) = (InputQueue::default(), PingMeter::default());
-        Seat { name, spectating, away_since: None, inputs, is_bot: false, ping }
+        Seat { name, spectating, away_since: None, inputs, is_bot: false, ping, phase }
     }
 }
 
