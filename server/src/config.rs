@@ -173,7 +173,7 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_REGION", default_value = "local", value_name = "LABEL", value_parser = region)]
     pub region: String,
 
-    /// Shards, which are the threads that own the connections, 1 to 64 [default: one per core]
+    /// Shards, which are the threads that own the connections, 1 to 64 [default: one per core but one, at least one]
     #[arg(long, env = "BROADSIDE_SHARDS", value_name = "THREADS", value_parser = shards)]
     pub shards: Option<usize>,
 

@@ -216,7 +216,13 @@ fn continuity<G: Game>(config: &Config, from: &Option<Predecessor<G>>, rules: u6
 }
 
 fn make_pollers(config: &Config) -> std::io::Result<Vec<Poller>> {
-    (0..config.shards.unwrap_or_else(cores)).map(|_| Poller::new()).collect()
+    (0..config.shards.unwrap_or_else(default_shards)).map(|_| Poller::new()).collect()
+}
+
+/// One per core but one, which is left to the rooms. Two cores carry more players with one shard than with two, and sooner: no cell is
+/// encoded on both, and nothing competes with the step of the room (decision 4).
+fn default_shards() -> usize {
+    cores().saturating_sub(1).max(1)
 }
 
 fn cores() -> usize {
