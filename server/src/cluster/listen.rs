@@ -1,6 +1,5 @@
 //! What other nodes announce, say, ask and order.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use async_nats::{Message, Subscriber};
 use broadside_core::bucket::Bucket;
 use broadside_core::commands::ShardCommand;
 use broadside_core::messages::EncodedMessage;
-use broadside_shared::ids::{AccountId, RoomId};
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::message::{Publication, ServerMsg};
 use broadside_shared::protocol::name::Name;
@@ -20,14 +19,11 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
 use super::{Node, Stay};
-use crate::app::App;
 use crate::http::api::presence;
-use crate::moderation;
 use crate::peers::records::{
     Control, DirectRequest, NodeRecord, PresenceAnswer, PresenceRequest, SaidRecord, SeatAnswer, SeatRequest,
 };
 use crate::peers::{NodeId, node_of_room};
-use crate::store::now_us;
 
 /// Chat messages of other nodes per second, on average and at once. Beyond, they are dropped and counted: no player could read them.
 const SAID_PER_S: u32 = 200;
@@ -199,16 +195,7 @@ async fn obey(node: &Node, message: &Message) {
                 lobby.kick(session, code, &*app.rooms);
             }
         }
-        Some(Control::Account { account }) => {
-            // Not here: the database may take its time.
-            tokio::spawn(reload(Arc::clone(app), account));
-        }
+        Some(Control::Account { account }) => node.changes.add(account),
         None => {}
-    }
-}
-
-async fn reload(app: Arc<App>, account: AccountId) {
-    if let Err(error) = moderation::reload_account(&app, account, now_us()).await {
-        tracing::warn!(%error, "cannot read what has changed of an account; it is read again with the next connection");
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `lease` | this node's announcement of itself |
 //! | `announce` | its announcements of rooms |
+//! | `catch_up` | what it reads again from the database |
 //! | `listen` | what others announce, say, ask and order |
 //! | `orders` | what this node asks of others |
 //!
@@ -13,6 +14,7 @@
 //! Only the owner writes its keys, and nobody deletes those of another: readers hide what a node announced while it is silent.
 
 mod announce;
+mod catch_up;
 mod lease;
 mod listen;
 mod orders;
@@ -31,7 +33,6 @@ use tokio::sync::watch;
 
 use crate::app::{App, ended};
 use crate::config::cluster::NodeFlags;
-use crate::moderation;
 use crate::peers::view::{LEASE_US, ROOM_KEPT_US};
 use crate::peers::{Order, Peers};
 use crate::store::now_us;
@@ -143,6 +144,7 @@ pub(super) struct Node {
     /// Tells this run of the node from others.
     epoch: u64,
     replicas: usize,
+    changes: catch_up::Changes,
 }
 
 /// Plays this node's part until the server ends.
@@ -156,6 +158,7 @@ pub(crate) async fn run(app: Arc<App>, node: NodeFlags, peers: Arc<Peers>, link:
         app,
         peers,
         client,
+        changes: catch_up::Changes::default(),
     };
     loop {
         tokio::select! {
@@ -187,11 +190,10 @@ impl Node {
         let nodes = self.bucket("nodes", Duration::from_micros(LEASE_US)).await?;
         let rooms = self.bucket("rooms", Duration::from_micros(ROOM_KEPT_US)).await?;
         let subscribed = listen::Subscribed::new(self).await?;
-        // What was missed meanwhile is in the database.
-        moderation::reload(&self.app, now_us()).await.context("cannot read bans and names")?;
         self.peers.standing.is_connected.store(true, Ordering::Relaxed);
         let (never, ..) = tokio::try_join!(
             lost(link, count),
+            catch_up::catch_up(self),
             announce::announce(self, &nodes, &rooms),
             listen::watch_nodes(self, &nodes),
             listen::watch_rooms(self, &rooms),
