@@ -71,6 +71,7 @@ async fn a_load_run_reports_corrections_in_the_games_words() {
         settle: Duration::ZERO,
         steady: Duration::from_secs(1),
         full_every: 2,
+        decode_every: 1,
         skill: 0.5,
         rooms: 1,
         churn_percent: 0.0,

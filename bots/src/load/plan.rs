@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use broadside_shared::client::Detail;
+
 use super::mix::LinkMix;
 use crate::socket::Target;
 
@@ -26,8 +28,10 @@ pub struct LoadPlan {
     pub settle: Duration,
     /// Length of the steady phase.
     pub steady: Duration,
-    /// One in this many players runs the full client and the AI; the others decode everything and have the cheap AI.
+    /// One in this many players runs the full client and the AI; the others have the cheap AI.
     pub full_every: usize,
+    /// One in this many of the other players decodes its snapshots; the rest read their heads.
+    pub decode_every: usize,
     /// Skill of the AIs, 0 to 1.
     pub skill: f32,
     /// Rooms the players are spread over; with 1 the server chooses.
@@ -47,5 +51,17 @@ impl LoadPlan {
     #[must_use]
     pub(crate) fn is_full(&self, index: usize) -> bool {
         (index / self.rooms).is_multiple_of(self.full_every)
+    }
+
+    /// How much of what it receives this player reads.
+    #[must_use]
+    pub(crate) fn detail(&self, index: usize) -> Detail {
+        if self.is_full(index) {
+            Detail::Replica
+        } else if (index / self.rooms).is_multiple_of(self.decode_every) {
+            Detail::Decode
+        } else {
+            Detail::Heads
+        }
     }
 }

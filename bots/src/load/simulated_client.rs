@@ -210,8 +210,11 @@ impl<G: Game> SimulatedClient<G> {
         if let Some(effect_us) = arrival.input_to_ack_us {
             window.effects.saturating_record(effect_us);
         }
+        if !self.client.decodes() {
+            return;
+        }
         let records = self.client.replica().records();
-        window.records += records.count() as u64;
+        window.records = (window.records.0 + records.count() as u64, window.records.1 + 1);
         if self.client.stats().snapshots.is_multiple_of(COUNT_VIEW_EVERY)
             && let Some(own) = self.client.authority()
         {

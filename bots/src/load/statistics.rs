@@ -47,8 +47,8 @@ pub(crate) struct Window {
     pub(crate) socket_down: u64,
     /// Bytes written to sockets, TLS records included.
     pub(crate) socket_up: u64,
-    /// Records known to the players, summed over snapshots.
-    pub(crate) records: u64,
+    /// Records known to the players, summed over the snapshots that were decoded, and the number of those.
+    pub(crate) records: (u64, u64),
     /// Records within the view, summed over a sample of the snapshots, and the size of that sample.
     pub(crate) in_view: (u64, u64),
     /// Corrections of full clients by cause, by [`CorrectionCause::index`].
@@ -73,7 +73,7 @@ impl Default for Window {
             bytes_up: 0,
             socket_down: 0,
             socket_up: 0,
-            records: 0,
+            records: (0, 0),
             in_view: (0, 0),
             corrections: [0; CorrectionCause::COUNT_MAX],
             socket_errors: 0,
@@ -102,7 +102,7 @@ impl Window {
         self.bytes_up += other.bytes_up;
         self.socket_down += other.socket_down;
         self.socket_up += other.socket_up;
-        self.records += other.records;
+        self.records = (self.records.0 + other.records.0, self.records.1 + other.records.1);
         self.in_view = (self.in_view.0 + other.in_view.0, self.in_view.1 + other.in_view.1);
         for (into, from) in self.corrections.iter_mut().zip(other.corrections) {
             *into += from;
@@ -168,6 +168,8 @@ pub(crate) struct ByteClasses {
     pub(crate) updates: u64,
     /// Control messages.
     pub(crate) control: u64,
+    /// Snapshots behind the local player state, where they were not decoded.
+    pub(crate) undecoded: u64,
     /// WebSocket headers.
     pub(crate) headers: u64,
 }
@@ -178,9 +180,19 @@ impl ByteClasses {
         let since = |of: fn(&Stats) -> u64| of(now).saturating_sub(of(before));
         let (local_player, cells) = (since(|s| s.bytes_own), since(|s| s.bytes_cells));
         let cells_far = since(|s| s.bytes_cells_far).min(cells);
-        let (events, updates) = (since(|s| s.bytes_events), since(|s| s.bytes_updates));
-        let control = since(|s| s.bytes_down).saturating_sub(local_player + cells + events + updates);
-        ByteClasses { local_player, cells_near: cells - cells_far, cells_far, events, updates, control, headers: 0 }
+        let (events, updates, undecoded) =
+            (since(|s| s.bytes_events), since(|s| s.bytes_updates), since(|s| s.bytes_unread));
+        let control = since(|s| s.bytes_down).saturating_sub(local_player + cells + events + updates + undecoded);
+        ByteClasses {
+            local_player,
+            cells_near: cells - cells_far,
+            cells_far,
+            events,
+            updates,
+            control,
+            undecoded,
+            headers: 0,
+        }
     }
 
     /// Adds other bytes.
@@ -191,13 +203,20 @@ impl ByteClasses {
         self.events += other.events;
         self.updates += other.updates;
         self.control += other.control;
+        self.undecoded += other.undecoded;
         self.headers += other.headers;
     }
 
     /// Everything but the WebSocket headers.
     #[must_use]
     pub(crate) fn payload(&self) -> u64 {
-        self.local_player + self.cells_near + self.cells_far + self.events + self.updates + self.control
+        self.local_player
+            + self.cells_near
+            + self.cells_far
+            + self.events
+            + self.updates
+            + self.control
+            + self.undecoded
     }
 }
 

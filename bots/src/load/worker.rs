@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use broadside_shared::client::{Client, ClientConfig, Detail, Phase};
+use broadside_shared::client::{Client, ClientConfig, Phase};
 use broadside_shared::game::{Bot, Game};
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::name::Name;
@@ -466,7 +466,7 @@ fn new_client<G: Game>(
     let name = Name::new(&format!("load {index}")).expect("the name is short and printable");
     let agent = concat!("load ", env!("CARGO_PKG_VERSION")).to_owned();
     let full = plan.is_full(index);
-    let detail = if full { Detail::Replica } else { Detail::Decode };
+    let detail = plan.detail(index);
     let room = match (plan.rooms, &script) {
         (1, Some(script)) => RoomChoice::Mode(script.mode),
         (1, None) => RoomChoice::Quick,

@@ -32,8 +32,8 @@ const DEFAULT_THREADS_MAX: usize = 4;
 
 /// Many simulated players from one process, and what they measure.
 ///
-/// Every player decodes everything it receives; one in --full-every also predicts and has the game's AI, and the
-/// others a cheap one.
+/// One player in --full-every predicts and has the game's AI, and the others a cheap one. Every player decodes everything it receives,
+/// unless --decode-every says otherwise.
 /// Sockets are polled about once per millisecond, so arrival times are up to 1 ms late. Exits with 0 if every player joined and
 /// stayed, everything was measured and all assertions held, with 1 if not, with 2 if the flags are wrong.
 #[derive(Debug, Clone, Parser)]
@@ -75,10 +75,13 @@ struct Args {
     #[arg(long, default_value_t = 0.0, value_name = "PERCENT", value_parser = |text: &str| in_range::<f64>(text, 0.0..=1000.0, " percent"))]
     churn: f64,
 
-    /// One in this many players runs the full client and the AI, 1 to 10000; the others decode everything and have the
-    /// cheap AI
+    /// One in this many players runs the full client and the AI, 1 to 10000; the others have the cheap AI
     #[arg(long, default_value_t = 16, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
     full_every: usize,
+
+    /// One in this many of the other players decodes its snapshots, 1 to 10000; the rest read only their heads: one core drives thousands
+    #[arg(long, default_value_t = 1, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
+    decode_every: usize,
 
     /// Skill of the AIs, 0 to 1
     #[arg(long, default_value_t = 0.6, value_name = "SKILL", value_parser = |text: &str| in_range::<f32>(text, 0.0..=1.0, ""))]
@@ -241,6 +244,7 @@ fn plan(args: &Args, (target, others): (Target, Vec<Target>), players: usize) ->
         settle: Duration::from_secs_f64(args.settle),
         steady: Duration::from_secs(args.seconds),
         full_every: args.full_every,
+        decode_every: args.decode_every,
         skill: args.skill,
         rooms: args.rooms,
         churn_percent: args.churn,

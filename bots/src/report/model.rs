@@ -37,10 +37,12 @@ pub struct Report {
     pub(crate) seconds_asked: f64,
     /// Whether the run was stopped before everything was measured.
     pub(crate) interrupted: bool,
-    /// Players that run the full client and the AI; the others decode everything and have the cheap AI.
+    /// Players that run the full client and the AI; the others have the cheap AI.
     pub(crate) ais: usize,
     /// One in this many players runs the full client.
     pub(crate) full_every: usize,
+    /// One in this many players decodes its snapshots; the others read their heads.
+    pub(crate) decode_every: usize,
     /// Rooms the players are spread over.
     pub(crate) rooms: usize,
     /// The link profiles of the players.
@@ -185,6 +187,8 @@ pub(crate) struct BytesByClass {
     pub(crate) updates: Option<f64>,
     /// Control messages.
     pub(crate) control: Option<f64>,
+    /// Snapshots behind the local player state, where they were not decoded.
+    pub(crate) undecoded: Option<f64>,
     /// WebSocket headers.
     pub(crate) headers: Option<f64>,
 }

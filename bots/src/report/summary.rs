@@ -50,6 +50,7 @@ impl Report {
             interrupted: measured.interrupted,
             ais: per_player.iter().filter(|t| t.full).count(),
             full_every: plan.full_every,
+            decode_every: plan.decode_every,
             rooms: plan.rooms,
             link: plan.link.to_string(),
             snapshot_rate_hz: RateHz { p50: middle(&rates), min: first(&rates) },
@@ -66,9 +67,9 @@ impl Report {
                 .map(|(cause, count)| (*cause, per_full_min(*count)))
                 .collect(),
             join_ms: percentiles(&measured.joins),
-            bits_per_record: MeanOnly { mean: ratio(cells as f64 * 8.0, window.records) },
+            bits_per_record: MeanOnly { mean: ratio(cells as f64 * 8.0, window.records.0) },
             in_view: MeanOnly { mean: ratio(window.in_view.0 as f64, window.in_view.1) },
-            subscribed: MeanOnly { mean: ratio(window.records as f64, window.snapshots) },
+            subscribed: MeanOnly { mean: ratio(window.records.0 as f64, window.records.1) },
             bytes_down_per_s: BytesDown { mean: class(|t| t.down.payload() + t.down.headers), max: last(&down) },
             bytes_up_per_s: MeanOnly { mean: up },
             socket_bytes_per_s: BothWays::of(window, per_player),
@@ -118,6 +119,7 @@ impl BytesByClass {
             events: class(|t| t.down.events),
             updates: class(|t| t.down.updates),
             control: class(|t| t.down.control),
+            undecoded: class(|t| t.down.undecoded),
             headers: class(|t| t.down.headers),
         }
     }

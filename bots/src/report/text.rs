@@ -61,11 +61,18 @@ impl Report {
         writeln!(f)?;
         writeln!(
             f,
-            "                 {} full clients with the AI (every {}th), {} that decode everything and have the cheap AI",
+            "                 {} full clients with the AI (every {}th), {} with the cheap AI",
             r.ais,
             r.full_every,
             r.joined.saturating_sub(r.ais)
         )?;
+        match r.decode_every {
+            1 => writeln!(f, "                 all decode every snapshot")?,
+            every => writeln!(
+                f,
+                "                 full clients and every {every}th decode snapshots, the others read heads"
+            )?,
+        }
         let rooms = if r.rooms == 1 { "the room the server chose".to_owned() } else { format!("{} rooms", r.rooms) };
         writeln!(f, "                 {rooms}, link {}, {:.1} s measured", r.link, r.seconds)
     }
@@ -114,13 +121,14 @@ impl Report {
         )?;
         writeln!(
             f,
-            "                 B/s: local player {}, cells near {}, far {}, events {}, updates {}, control {}, headers {}",
+            "                 B/s: local player {}, cells near {}, far {}, events {}, updates {}, control {}, undecoded {}, headers {}",
             or_dash(by.local_player, 0),
             or_dash(by.cells_near, 0),
             or_dash(by.cells_far, 0),
             or_dash(by.events, 0),
             or_dash(by.updates, 0),
             or_dash(by.control, 0),
+            or_dash(by.undecoded, 0),
             or_dash(by.headers, 0)
         )?;
         writeln!(

@@ -132,6 +132,15 @@ impl<G: Game<Config: Default>> Sim<G> {
 
     /// The same with a token of this account in the hello.
     pub fn connect_as(&mut self, account: Option<AccountId>, profile: &LinkProfile) -> usize {
+        self.connect_client(account, Detail::View, profile)
+    }
+
+    /// The same with a client that reads less.
+    pub fn connect_reading(&mut self, detail: Detail, profile: &LinkProfile) -> usize {
+        self.connect_client(None, detail, profile)
+    }
+
+    fn connect_client(&mut self, account: Option<AccountId>, detail: Detail, profile: &LinkProfile) -> usize {
         let index = self.clients.len();
         let name = Name::new(&format!("sim {index}")).expect("a fine name");
         let mut client = Client::new(ClientConfig {
@@ -139,7 +148,7 @@ impl<G: Game<Config: Default>> Sim<G> {
             agent: "sim".to_owned(),
             room: Some(RoomChoice::Room(self.room)),
             role: Role::Play,
-            detail: Detail::View,
+            detail,
         });
         client.set_account(account.map(|account| self.sign(account)));
         client.handle_open(self.now);

@@ -1,7 +1,7 @@
 //! Resuming a seat over a new socket: its cost in bytes follows what the client missed.
 
 use broadside_arena::Arena;
-use broadside_shared::client::{Client, ClientEvent};
+use broadside_shared::client::{Client, ClientEvent, Detail};
 use broadside_shared::game::Game;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::replication::world::HISTORY_TICKS;
@@ -26,6 +26,28 @@ const LOST: std::ops::Range<usize> = 7..15;
 
 /// For how long, in seconds.
 const GAPS_S: [f64; 2] = [0.3, 2.0];
+
+#[test]
+fn a_client_that_reads_only_heads_plays_on_and_resumes() {
+    let profile = LinkProfile::named("cable").expect("a known link profile");
+    let mut sim = Sim::<Arena>::new(3, 3);
+    let (whole, heads) = (sim.connect(&profile), sim.connect_reading(Detail::Heads, &profile));
+    let mut ais = AiPlayers::new(3, 2);
+    let mut drive = |index: usize, client: &Client<Arena>| ais.decide(index, client);
+    for _ in 0..2 {
+        sim.run(6.0, &mut drive);
+        let (all, some) = (sim.clients[whole].client.stats(), sim.clients[heads].client.stats());
+        assert!(!sim.clients[heads].client.decodes() && some.bytes_unread > 0);
+        assert!(some.snapshots.abs_diff(all.snapshots) <= 3, "{} and {}", some.snapshots, all.snapshots);
+        assert!(some.inputs_missing <= 3, "its inputs arrive in time: {}", some.inputs_missing);
+        [whole, heads].into_iter().for_each(|at| sim.lose_socket(at));
+        sim.run(0.3, &mut drive);
+        [whole, heads].into_iter().for_each(|at| sim.reconnect(at, &profile));
+        sim.run(0.3, &mut drive);
+        assert!(sim.clients[heads].client.decodes(), "until the clock is known again");
+        assert!(sim.all_play());
+    }
+}
 
 #[test]
 fn a_resume_costs_what_was_missed_and_not_as_much_as_a_join() {

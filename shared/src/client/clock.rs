@@ -87,6 +87,12 @@ impl Clock {
         !self.samples.is_empty()
     }
 
+    /// Whether as many answers have arrived as are kept.
+    #[must_use]
+    pub(crate) fn is_full(&self) -> bool {
+        self.samples.len() == SAMPLES
+    }
+
     /// Smoothed round trip time in milliseconds, 0 before the first answer.
     #[must_use]
     pub(super) fn rtt_ms(&self) -> f64 {

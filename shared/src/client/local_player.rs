@@ -161,7 +161,7 @@ impl<G: Game> LocalPlayer<G> {
             let calls = match session.config.detail {
                 // A program that draws calls once per image.
                 Detail::View => Calls::Free,
-                Detail::Replica | Detail::Decode => Calls::Due,
+                Detail::Replica | Detail::Decode | Detail::Heads => Calls::Due,
             };
             self.lead.start(session.clock.rtt_ms(), seat.tick_hz, seat.snapshot_every, calls);
         }

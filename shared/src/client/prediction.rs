@@ -105,7 +105,7 @@ impl<G: Game> Prediction<G> {
     pub(super) fn of(detail: Detail) -> Self {
         match detail {
             Detail::View | Detail::Replica if G::PREDICTS => Prediction::new(),
-            Detail::View | Detail::Replica | Detail::Decode => {
+            Detail::View | Detail::Replica | Detail::Decode | Detail::Heads => {
                 Prediction { blind: true, steps: VecDeque::new(), ..Prediction::new() }
             }
         }

@@ -4,7 +4,7 @@ use super::clock::Clock;
 use super::nodes::Arrival;
 use super::output::Output;
 use super::requests::{Answer, Requests};
-use super::{ClientConfig, ClientEvent, Phase};
+use super::{ClientConfig, ClientEvent, Detail, Phase};
 use crate::game::Game;
 use crate::ids::{AccountId, PlayerId, RoomId};
 use crate::protocol::REVISION;
@@ -45,6 +45,8 @@ pub(super) struct Session {
     next_ping_at: MonoTime,
     /// Pings sent over this socket.
     pings: u32,
+    /// Over this connection, snapshots are no longer read to their end.
+    reads_heads: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +97,7 @@ impl Session {
             requests: Requests::default(),
             next_ping_at: MonoTime(0),
             pings: 0,
+            reads_heads: false,
         }
     }
 
@@ -122,6 +125,7 @@ impl Session {
         self.phase = Phase::Greeting;
         self.queue_position = None;
         self.pings = 0;
+        self.reads_heads = false;
     }
 
     pub(super) fn send_hello<G: Game>(&mut self, now: MonoTime, resume: Option<Resume>, out: &mut Output<G>) {
@@ -182,8 +186,18 @@ impl Session {
         (self.seat, self.queue_position) = (None, None);
     }
 
+    /// A client that needs no more than heads reads no more, once its clock is well known.
+    pub(super) fn choose_heads(&mut self) {
+        self.reads_heads |= self.config.detail == Detail::Heads && self.clock.is_full();
+    }
+
+    /// Whether snapshots are read to their end.
+    pub(super) fn decodes(&self) -> bool {
+        !self.reads_heads
+    }
+
     pub(super) fn ping_if_due<G: Game>(&mut self, now: MonoTime, out: &mut Output<G>) {
-        if self.phase == Phase::Greeting || now < self.next_ping_at {
+        if self.phase == Phase::Greeting || now < self.next_ping_at || !self.decodes() {
             return;
         }
         // The first pings come quickly, so that the clock is good before the first input.

@@ -1,6 +1,6 @@
 //! Reading a snapshot: head, own state, cells, events and updates.
 
-use super::stats::SnapshotArrival;
+use super::stats::{SnapshotArrival, Stats};
 use super::{Client, Detail};
 use crate::game::{Game, Standing, in_cell_units};
 use crate::protocol::codec;
@@ -30,9 +30,19 @@ impl<G: Game> Client<G> {
         let detail = self.session.config.detail;
         let own = if bits.flag()? { Some(G::read_player_state(&mut bits)?) } else { None };
         let own_end = bits.align()?;
+        self.session.choose_heads();
+        if !self.session.decodes() {
+            let mut arrival = self.arrival(now, &head, len);
+            self.world.newest = Some((head.tick, now));
+            let stats = &mut self.out.stats;
+            count_head(stats, &head, own_end);
+            stats.bytes_unread += (bytes.len() - own_end) as u64;
+            arrival.corrected_units = self.local.reconcile(now, &head, own, &self.session, &self.world.replica, stats);
+            return Ok(arrival);
+        }
         self.world.replica.apply(G::KINDS, head.tick, &mut bits)?;
         let cells_end = bits.align()?;
-        if detail != Detail::Decode {
+        if !detail.is_for_load() {
             G::prediction_context(self.world.replica.records(), &mut self.local.context);
         }
         let far = own.as_ref().map_or(0, |own| {
@@ -47,10 +57,7 @@ impl<G: Game> Client<G> {
         let mut arrival = self.arrival(now, &head, len);
         self.world.newest = Some((head.tick, now));
         let stats = &mut self.out.stats;
-        stats.snapshots += 1;
-        stats.budget_steps += u64::from(stats.budget != head.budget);
-        stats.budget = head.budget;
-        stats.bytes_own += own_end as u64 + 1;
+        count_head(stats, &head, own_end);
         stats.bytes_cells += (cells_end - own_end) as u64;
         stats.bytes_events += (events_end - cells_end) as u64;
         stats.bytes_updates += (bytes.len() - events_end) as u64;
@@ -85,7 +92,7 @@ impl<G: Game> Client<G> {
             let world = &mut self.world;
             match update {
                 // A load test runs thousands of clients; each would hold the names of thousands.
-                RoomUpdate::Named { .. } if self.session.config.detail == Detail::Decode => {}
+                RoomUpdate::Named { .. } if self.session.config.detail.is_for_load() => {}
                 RoomUpdate::Named { player, name } => {
                     world.away.remove(&player);
                     world.bots.remove(&player);
@@ -116,4 +123,12 @@ impl<G: Game> Client<G> {
         }
         Ok(())
     }
+}
+
+/// Counts a snapshot whose head and own state end `own_end` bytes after the kind byte.
+fn count_head(stats: &mut Stats, head: &SnapshotHead, own_end: usize) {
+    stats.snapshots += 1;
+    stats.budget_steps += u64::from(stats.budget != head.budget);
+    stats.budget = head.budget;
+    stats.bytes_own += own_end as u64 + 1;
 }

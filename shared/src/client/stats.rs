@@ -70,6 +70,8 @@ pub struct Stats {
     pub bytes_events: u64,
     /// Payload bytes of room updates.
     pub bytes_updates: u64,
+    /// Bytes of snapshots that were not read: [`Detail::Heads`](super::Detail::Heads).
+    pub bytes_unread: u64,
     /// Payload bytes sent.
     pub bytes_up: u64,
 }

@@ -29,6 +29,13 @@ impl<G: Game> Client<G> {
         })
     }
 
+    /// Whether snapshots are read to their end: false for [`Detail::Heads`](super::Detail::Heads) once the clock is known. The replica is then
+    /// as old as that.
+    #[must_use]
+    pub fn decodes(&self) -> bool {
+        self.session.decodes()
+    }
+
     /// What [`Client::view`] last gave.
     #[must_use]
     pub fn last_view(&self) -> &View<G> {

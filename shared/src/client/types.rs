@@ -39,6 +39,20 @@ pub enum Detail {
     /// [`Client::local_player`](super::Client::local_player) is the server's newest state, and names and events are
     /// dropped. The cheapest client for a load test.
     Decode,
+    /// As [`Detail::Decode`] until the server's clock is well known; from then on only the head and the own state of a snapshot are read, and
+    /// [`Client::decodes`](super::Client::decodes) is false. Room updates and messages that come with snapshots are then lost, and nobody
+    /// pings. For the many clients of a load test beside a few that decode.
+    Heads,
+}
+
+impl Detail {
+    /// Whether the client neither predicts nor shows anything.
+    pub(super) fn is_for_load(self) -> bool {
+        match self {
+            Detail::View | Detail::Replica => false,
+            Detail::Decode | Detail::Heads => true,
+        }
+    }
 }
 
 /// The phase of a connection.

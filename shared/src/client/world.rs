@@ -81,7 +81,9 @@ impl<G: Game> World<G> {
     pub(super) fn seen_tick(&self, detail: Detail) -> f64 {
         match (detail, self.interpolation.drawn()) {
             (Detail::View, Some(drawn)) => drawn,
-            (Detail::View, None) | (Detail::Replica | Detail::Decode, _) => f64::from(self.newest_tick().0),
+            (Detail::View, None) | (Detail::Replica | Detail::Decode | Detail::Heads, _) => {
+                f64::from(self.newest_tick().0)
+            }
         }
     }
 
@@ -90,7 +92,7 @@ impl<G: Game> World<G> {
         self.newest.map_or(0.0, |(tick, _)| room_time.ms((room_time.server_tick - f64::from(tick.0)).max(0.0)))
     }
 
-    /// Reads the events of the snapshot of `tick`; with [`Detail::Decode`] they are dropped.
+    /// Reads the events of the snapshot of `tick`; a client for a load test drops them.
     pub(super) fn read_events(&mut self, detail: Detail, tick: Tick, bits: &mut BitReader) -> Result<(), WireError> {
         let count = bits.count(1, EVENTS_MAX, "events")?;
         bits.align()?;
@@ -98,7 +100,7 @@ impl<G: Game> World<G> {
             let at = tick.before(bits.bits(8)?);
             let event = G::read_event(bits)?;
             bits.align()?;
-            if detail != Detail::Decode {
+            if !detail.is_for_load() {
                 self.events.push_back((at, event));
             }
         }
