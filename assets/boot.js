@@ -141,6 +141,8 @@
     }
     const stamps = WebAssembly.Module.customSections(module, "build");
     sameBuild([[nameOf(binary), stamps.length ? new TextDecoder().decode(stamps[0]) : ""]]);
+    // The program says what is in the table of settings.js.
+    await window.broadside.language;
     try {
       await glue.default({ module_or_path: module });
     } catch (reason) {

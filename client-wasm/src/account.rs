@@ -47,7 +47,7 @@ impl AskedAccount {
         fetch::ask("api/account/token", Some("{}"), move |answer| {
             *slot.borrow_mut() = Some(match answer {
                 Ok(answer) => read(&answer).map_or(AccountAnswer::HasNone, AccountAnswer::Has),
-                Err(why) if why == fetch::UNREACHABLE => AccountAnswer::Unknown,
+                Err(why) if why == fetch::unreachable_text() => AccountAnswer::Unknown,
                 Err(_) => AccountAnswer::HasNone,
             });
             wake();

@@ -16,6 +16,7 @@ use crate::input::controls::Controls;
 use crate::pen::Pen;
 use crate::probe::Report;
 use crate::sound::{Sound, SoundId, Sounds};
+use crate::words::say_with;
 
 /// A game's half of the page: what to draw, what a key means, and what else the shell cannot know.
 ///
@@ -56,9 +57,9 @@ use crate::sound::{Sound, SoundId, Sounds};
 pub trait Cartridge: Sized + 'static {
     /// The game.
     type Game: Game;
-    /// What players are called who chose no name; a number follows.
+    /// What players are called who chose no name; a number follows. The text `guest` of the game's tables goes before it.
     const GUEST: &'static str = "Player";
-    /// The word at the start of a round.
+    /// The word at the start of a round. The text `go` of the game's tables goes before it.
     const GO: &'static str = "go";
     /// The game's sounds, beside those of the shell.
     const SOUNDS: &'static [Sound] = &[];
@@ -108,7 +109,7 @@ pub trait Cartridge: Sized + 'static {
     /// The first words to a player in a room.
     #[must_use]
     fn welcome(name: &str) -> String {
-        format!("welcome, {name}")
+        say_with("welcome", &[("name", name)])
     }
 
     /// A word or two about the own player for the title of a tab that is in the background, such as "sunk"; `None` if all is well.

@@ -7,6 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Headers, RequestInit, Response};
 
 use crate::browser;
+use crate::words::say;
 
 #[wasm_bindgen]
 extern "C" {
@@ -19,7 +20,10 @@ extern "C" {
 }
 
 /// The error when no reply arrives.
-pub(crate) const UNREACHABLE: &str = "The server cannot be reached.";
+#[must_use]
+pub(crate) fn unreachable_text() -> &'static str {
+    say("end.unreachable")
+}
 
 /// A reply's value, or a sentence that explains the failure.
 pub(crate) type Answer = Result<JsValue, String>;
@@ -45,7 +49,7 @@ pub(crate) fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 's
                 let good = response.ok();
                 when_settled(&text.into(), move |text| done(read(good, &text.as_string().unwrap_or_default())));
             }
-            (Some(_) | None, _) => done(Err(UNREACHABLE.to_owned())),
+            (Some(_) | None, _) => done(Err(unreachable_text().to_owned())),
         }
     });
 }
@@ -57,11 +61,11 @@ pub(crate) fn bytes(path: &str, done: impl FnOnce(Result<Vec<u8>, String>) + 'st
         let response = value.dyn_into::<Response>().ok();
         let is_good = response.as_ref().is_some_and(Response::ok);
         let body = response.and_then(|response| if is_good { response.array_buffer() } else { response.text() }.ok());
-        let Some(body) = body else { return done(Err(UNREACHABLE.to_owned())) };
+        let Some(body) = body else { return done(Err(unreachable_text().to_owned())) };
         when_settled(&body.into(), move |body| {
             done(match (is_good, body.dyn_ref::<js_sys::ArrayBuffer>()) {
                 (true, Some(buffer)) => Ok(js_sys::Uint8Array::new(buffer).to_vec()),
-                (true, None) => Err(UNREACHABLE.to_owned()),
+                (true, None) => Err(unreachable_text().to_owned()),
                 (false, _) => Err(read(false, &body.as_string().unwrap_or_default()).err().unwrap_or_default()),
             });
         });
@@ -88,9 +92,9 @@ fn read(good: bool, text: &str) -> Answer {
         (true, Ok(value)) => Ok(value),
         (false, Ok(problem)) => {
             let detail = self::text(&problem, "detail");
-            Err(if detail.is_empty() { "The server refused.".to_owned() } else { sentence(&detail) })
+            Err(if detail.is_empty() { say("http.refused").to_owned() } else { sentence(&detail) })
         }
-        (_, Err(_)) => Err("The server's answer is not valid JSON.".to_owned()),
+        (_, Err(_)) => Err(say("http.bad-json").to_owned()),
     }
 }
 

@@ -16,6 +16,7 @@
 //! | `hud` | scores, board, match, lobby, chat, menus: elements of the page |
 //! | `input` | keyboard, mouse, touch, gamepad |
 //! | `synth`, `sound` | computes and plays sounds |
+//! | `words` | the texts of the page, in the player's language |
 //! | `quality` | which renderer and effects this machine can afford |
 //! | `browser`, `probe`, `random` | the browser's API, the state for tests, randomness for visual effects |
 //!
@@ -45,6 +46,7 @@ mod simulated_link;
 mod socket;
 mod sound;
 pub mod synth;
+pub mod words;
 
 pub use camera::{Camera, Framing};
 pub use cartridge::{Cartridge, Cues, Focus, Image, Place};

@@ -37,6 +37,7 @@ mod guard;
 mod guide;
 mod http;
 mod imports;
+mod languages;
 mod link;
 mod nats;
 mod new;

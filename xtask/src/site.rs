@@ -22,12 +22,13 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::files::{files, remove_folder};
 use crate::games::Game;
+use crate::languages;
 use crate::parts;
 use crate::process::run;
 use crate::workspace::{WASM_TARGET, broadside, cargo, short, target_dir};
 
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 10;
+const RECIPE: u32 = 12;
 
 /// Folder of the pages for developers, which players do not load.
 const DEV: &str = "dev";
@@ -89,10 +90,19 @@ fn sources(game: &Game) -> Result<BTreeMap<PathBuf, PathBuf>> {
     let client = (broadside().join(CLIENT), Path::new(DEV).join(CLIENT_FOLDER));
     for (folder, to) in [assets, client, (game.assets.clone(), PathBuf::new())] {
         for file in if folder.exists() { files(&folder)? } else { Vec::new() } {
-            sources.insert(to.join(file.strip_prefix(&folder)?), file);
+            let name = to.join(file.strip_prefix(&folder)?);
+            sources.insert(if folder == game.assets { beside_ours(name) } else { name }, file);
         }
     }
     Ok(sources)
+}
+
+/// The name of a game's file in the finished folder: its texts are added to ours, and do not take their place.
+fn beside_ours(name: PathBuf) -> PathBuf {
+    match name.strip_prefix(languages::FOLDER) {
+        Ok(table) => Path::new(languages::FOLDER).join(format!("{}{}", languages::GAMES, table.display())),
+        Err(_) => name,
+    }
 }
 
 /// Brings the game's folder for a browser up to date.
@@ -141,6 +151,7 @@ fn make(
     mark(&fresh.join(DEV).join(CLIENT_FOLDER).join(CLIENT_SCRIPT), build)?;
     let own = sources.get(Path::new(parts::FILE)).map_or_else(|| Ok(String::new()), fs::read_to_string)?;
     let page = parts::fill(&fs::read_to_string(fresh.join(PAGE))?, &own, &game.page)?;
+    let page = languages::word(&page, &languages::merge(fresh)?)?;
     fs::write(fresh.join(PAGE), page)?;
     let manifest = manifest(&fs::read_to_string(fresh.join(MANIFEST))?, &own, &game.page)?;
     fs::write(fresh.join(MANIFEST), manifest)?;
@@ -270,6 +281,8 @@ fn report(web: &Path) -> Result<()> {
     let pages = pages(web)?;
     let mut bytes = 0;
     let is_first = |page: &str| match page.split_once('/') {
+        // One table is fetched.
+        Some((languages::FOLDER, table)) => table == "en.json",
         Some((folder, _)) => !NOT_FIRST_FOLDERS.contains(&folder),
         None => !NOT_FIRST.contains(&page),
     };

@@ -15,6 +15,7 @@ use crate::hud::chat::{Channel, ChatLineKind};
 use crate::hud::chat_command::{self, ChatCommand, quoted};
 use crate::hud::kill_feed::KillFeedName;
 use crate::sound::SoundId;
+use crate::words::{say, say_count, say_or, say_with};
 
 /// A request that waits for its reply, with what the reply's text needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl<C: Cartridge> App<C> {
     /// Sends a request and remembers it for the reply. `false` if it was not sent; the chat says why.
     pub(super) fn send_request(&mut self, request: Request, pending: PendingRequest) -> bool {
         let Some(connection) = &mut self.connection else {
-            self.chat.notice("You are not connected. The page reconnects automatically.");
+            self.chat.notice(say("request.not-connected"));
             return false;
         };
         let id = connection.client.request(browser::now(), request);
@@ -66,7 +67,7 @@ impl<C: Cartridge> App<C> {
 
     fn remember_request(&mut self, id: Option<u32>, pending: PendingRequest) -> bool {
         let Some(id) = id else {
-            self.chat.notice("Too many requests at once. Wait a moment.");
+            self.chat.notice(say("request.too-many"));
             return false;
         };
         if let Some(connection) = &mut self.connection {
@@ -120,14 +121,14 @@ impl<C: Cartridge> App<C> {
             chat_command::parse(&line, &known)
         };
         let request = match command {
-            ChatCommand::Invalid(usage) => Err(usage),
+            ChatCommand::Invalid(usage) => Err(say(usage)),
             ChatCommand::Mute(name) => Ok((Request::Mute { name: name.clone() }, PendingRequest::Mute(name))),
             ChatCommand::Unmute(name) => Ok((Request::Unmute { name: name.clone() }, PendingRequest::Unmute(name))),
             ChatCommand::Report { name, text } => {
                 Ok((Request::Report { name: name.clone(), text }, PendingRequest::Report(name)))
             }
             ChatCommand::Say(_) | ChatCommand::DirectMessage { .. } if self.flow.name().is_none() => {
-                Err("Choose a name first.")
+                Err(say("refusal.choose-name"))
             }
             ChatCommand::DirectMessage { to, text } => Ok((
                 Request::DirectMessage { to: to.clone(), text: text.clone() },
@@ -213,7 +214,7 @@ impl<C: Cartridge> App<C> {
             // A request of the client itself, such as a rename. When the connection is lost, those are not worth a notice.
             let connected = self.connection.as_ref().is_some_and(|connection| connection.phase() != Phase::Greeting);
             if answer == Answer::None && connected {
-                self.chat.notice("The server did not answer.");
+                self.chat.notice(say("request.server-silent"));
             }
             return;
         };
@@ -223,10 +224,10 @@ impl<C: Cartridge> App<C> {
                 PendingRequest::DirectMessage { to, text } => self.chat.add(ChatLineKind::DirectSent, &to, &text),
                 PendingRequest::Mute(name) => {
                     let undo = quoted(&name);
-                    self.chat.notice(&format!("You have muted {name}. /unmute {undo} undoes that."));
+                    self.chat.notice(&say_with("said.muted", &[("name", &name), ("quoted", &undo)]));
                 }
-                PendingRequest::Unmute(name) => self.chat.notice(&format!("You have unmuted {name}.")),
-                PendingRequest::Report(name) => self.chat.notice(&format!("You have reported {name} to the operator.")),
+                PendingRequest::Unmute(name) => self.chat.notice(&say_with("said.unmuted", &[("name", &name)])),
+                PendingRequest::Report(name) => self.chat.notice(&say_with("said.reported", &[("name", &name)])),
                 PendingRequest::Say(_)
                 | PendingRequest::Subscribe(_)
                 | PendingRequest::Follow
@@ -251,20 +252,20 @@ impl<C: Cartridge> App<C> {
                 }
                 self.chat.notice(&refusal_text::<C::Game>(&pending, why));
             }
-            Answer::None => self.chat.notice(&format!("No answer to {}.", describe(&pending))),
+            Answer::None => self.chat.notice(&say_with("request.no-answer", &[("request", &describe(&pending))])),
         }
     }
 
     fn take_notice(&mut self, notice: &ServerNotice) {
         let text = match notice {
-            ServerNotice::Muted => "A player has muted you.".to_owned(),
-            ServerNotice::RoomEnds { seconds: 0 } => "This game has ended.".to_owned(),
-            ServerNotice::RoomEnds { seconds } => format!("This game ends in {seconds} s."),
-            ServerNotice::FriendJoined { name } => format!("{name} joined through your link."),
+            ServerNotice::Muted => say("notice.muted").to_owned(),
+            ServerNotice::RoomEnds { seconds: 0 } => say("notice.room-ended").to_owned(),
+            ServerNotice::RoomEnds { seconds } => say_with("notice.room-ends", &[("count", &seconds.to_string())]),
+            ServerNotice::FriendJoined { name } => say_with("notice.friend-joined", &[("name", name.as_str())]),
             ServerNotice::Renamed { name } if self.flow.name().is_some() => {
-                format!("That name is taken. You are now {name}.")
+                say_with("notice.renamed", &[("name", name.as_str())])
             }
-            ServerNotice::Missed { count } => format!("{count} messages were dropped because your connection is slow."),
+            ServerNotice::Missed { count } => say_count("notice.missed", *count),
             ServerNotice::Renamed { .. } | ServerNotice::Following { .. } => return,
         };
         if self.flow.is_playing() {
@@ -278,48 +279,69 @@ impl<C: Cartridge> App<C> {
         let (Some(entry), Some(client)) = (C::Game::kill_feed_entry(event), self.client()) else { return };
         let own = client.player();
         let named = |player: PlayerId| KillFeedName {
-            name: client.name_of(player).unwrap_or("someone").to_owned(),
+            name: client.name_of(player).unwrap_or(say("someone")).to_owned(),
             own: Some(player) == own,
             team: self.cartridge.team_of(player),
         };
         let (by, of) = (entry.by.map(named), named(entry.of));
         let seconds = browser::now_ms() / 1000.0;
+        let verb = say_or(&["verb.", entry.verb].concat(), entry.verb);
         match &by {
-            Some(by) => self.play.feed.add(seconds, by, entry.verb, Some(&of)),
-            None => self.play.feed.add(seconds, &of, entry.verb, None),
+            Some(by) => self.play.feed.add(seconds, by, verb, Some(&of)),
+            None => self.play.feed.add(seconds, &of, verb, None),
         }
     }
 }
 
 fn refusal_text<G: Game>(pending: &PendingRequest, why: Refusal) -> String {
     match (pending, why) {
-        (PendingRequest::DirectMessage { to, .. }, Refusal::NoSuchPlayer) => format!("No player is called {to}."),
-        (PendingRequest::Mute(name) | PendingRequest::Report(name), Refusal::NoSuchPlayer) => {
-            format!("No player is called {name}.")
-        }
-        (PendingRequest::Unmute(name), Refusal::NoSuchPlayer) => format!("You have not muted {name}."),
-        (PendingRequest::Mute(_), Refusal::NotAllowed) => "You cannot mute yourself.".to_owned(),
+        (
+            PendingRequest::DirectMessage { to: name, .. } | PendingRequest::Mute(name) | PendingRequest::Report(name),
+            Refusal::NoSuchPlayer,
+        ) => say_with("refusal.no-player-called", &[("name", name)]),
+        (PendingRequest::Unmute(name), Refusal::NoSuchPlayer) => say_with("refusal.not-muted", &[("name", name)]),
+        (PendingRequest::Mute(_), Refusal::NotAllowed) => say("refusal.mute-self").to_owned(),
         (_, Refusal::ByGame { reason }) => {
-            G::REFUSALS.get(usize::from(reason)).copied().unwrap_or_else(|| why.advice()).to_owned()
+            let text = G::REFUSALS.get(usize::from(reason)).copied().unwrap_or_else(|| advice(why));
+            say_or(&["refusal.game.", &reason.to_string()].concat(), text).to_owned()
         }
-        (_, Refusal::TooFast { wait_ms }) => format!("Too fast. Try again in {} s.", wait_ms.div_ceil(1000).max(1)),
-        (PendingRequest::Subscribe(topic), why) => format!("{topic}: {}", why.advice()),
-        (_, why) => why.advice().to_owned(),
+        (_, Refusal::TooFast { wait_ms }) => {
+            say_with("refusal.too-fast", &[("count", &wait_ms.div_ceil(1000).max(1).to_string())])
+        }
+        (PendingRequest::Subscribe(topic), why) => [topic, ": ", advice(why)].concat(),
+        (_, why) => advice(why).to_owned(),
+    }
+}
+
+/// What a refusal means, in a sentence.
+fn advice(why: Refusal) -> &'static str {
+    match why {
+        Refusal::NoSuchTopic => say("refusal.no-topic"),
+        Refusal::NotAllowed => say("refusal.not-allowed"),
+        Refusal::TooFast { .. } => say("request.too-many"),
+        Refusal::BadText => say("refusal.bad-text"),
+        Refusal::BadName => say("refusal.bad-name"),
+        Refusal::NoSuchPlayer => say("refusal.no-player"),
+        Refusal::TooMany => say("refusal.too-many"),
+        Refusal::Nameless => say("refusal.choose-name"),
+        Refusal::NotInRoom => say("refusal.not-in-room"),
+        Refusal::ByGame { .. } => say("refusal.by-game"),
+        Refusal::Muted => say("refusal.muted"),
     }
 }
 
 /// Describes a request in a sentence.
 fn describe(pending: &PendingRequest) -> String {
     match pending {
-        PendingRequest::Say(text) => format!("your message “{text}”"),
-        PendingRequest::DirectMessage { to, .. } => format!("your message to {to}"),
-        PendingRequest::Mute(name) => format!("muting {name}"),
-        PendingRequest::Unmute(name) => format!("unmuting {name}"),
-        PendingRequest::Report(name) => format!("your report about {name}"),
-        PendingRequest::Subscribe(topic) => format!("the subscription to {topic}"),
-        PendingRequest::Scores => "the request for the scores".to_owned(),
-        PendingRequest::Follow => "the request to watch another player".to_owned(),
-        PendingRequest::Game => "your request".to_owned(),
+        PendingRequest::Say(text) => say_with("request.said", &[("text", text)]),
+        PendingRequest::DirectMessage { to, .. } => say_with("request.message", &[("name", to)]),
+        PendingRequest::Mute(name) => say_with("request.mute", &[("name", name)]),
+        PendingRequest::Unmute(name) => say_with("request.unmute", &[("name", name)]),
+        PendingRequest::Report(name) => say_with("request.report", &[("name", name)]),
+        PendingRequest::Subscribe(topic) => say_with("request.subscribe", &[("name", topic)]),
+        PendingRequest::Scores => say("request.scores").to_owned(),
+        PendingRequest::Follow => say("request.follow").to_owned(),
+        PendingRequest::Game => say("request.game").to_owned(),
     }
 }
 

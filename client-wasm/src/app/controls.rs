@@ -16,6 +16,7 @@ use crate::cartridge::Cartridge;
 use crate::hud::tab::TabFacts;
 use crate::input::controls::Controls;
 use crate::sound::SoundId;
+use crate::words::say;
 
 impl<C: Cartridge> App<C> {
     /// Runs the action of the clicked button.
@@ -101,7 +102,7 @@ impl<C: Cartridge> App<C> {
 
     pub(super) fn toggle_score(&mut self) {
         let on = self.speaker.toggle_score();
-        self.play.toast(if on { "music on" } else { "music off" }, "");
+        self.play.toast(if on { say("music.on") } else { say("music.off") }, "");
     }
 
     pub(super) fn change_volume(&mut self) {

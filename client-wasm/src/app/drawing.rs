@@ -12,6 +12,7 @@ use crate::flat::Flat;
 use crate::gl::{Painter, context};
 use crate::pen::{FullSurface, Pen, Surface, Window};
 use crate::quality::{EffectsSetting, Quality, Renderer, draws_in_software};
+use crate::words::{say_or, say_with};
 
 /// Storage key of the effects setting.
 const EFFECTS: &str = "broadside.effects";
@@ -95,7 +96,9 @@ impl<C: Cartridge> App<C> {
 
     pub(super) fn show_effects(&self) {
         if let Some(button) = self.document.get_element_by_id("effects") {
-            button.set_text_content(Some(&format!("Effects: {}", self.quality.setting.text())));
+            let level = self.quality.setting.text();
+            let level = say_or(&["effects.", level].concat(), level);
+            button.set_text_content(Some(&say_with("effects", &[("level", level)])));
         }
     }
 

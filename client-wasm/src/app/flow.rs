@@ -19,6 +19,7 @@ use crate::flow::actions::{LostConnection, PageAction, PageStart};
 use crate::flow::state::PageState;
 use crate::hud::screens::Face;
 use crate::sound::{SoundId, Sounds};
+use crate::words::say;
 
 /// Where the current room is stored: in the tab, like the token.
 const ROOM_KEY: &str = "broadside.room";
@@ -230,10 +231,10 @@ impl<C: Cartridge> App<C> {
         let seat = self.client().and_then(|client| Some((client.room()?.0, client.player()?)));
         let is_the_same = std::mem::replace(&mut self.entered, seat) == seat;
         if resumed && is_the_same {
-            self.play.toast("back again", "good");
+            self.play.toast(say("welcome-back"), "good");
         } else if resumed {
             // The server kept it no longer, or is gone, and this is another one.
-            self.play.toast("your place was lost: here is a new one", "");
+            self.play.toast(say("place-lost"), "");
         } else if !spectating {
             let name = self.client().map(|client| client.name().to_string()).unwrap_or_default();
             self.play.toast(&C::welcome(&name), "");

@@ -23,6 +23,7 @@ use crate::input::gamepad_shell;
 use crate::input::keys::Command;
 use crate::probe::Report;
 use crate::sound::{Ear, SoundId};
+use crate::words::say_or;
 
 /// Longest time that one image advances the world, in seconds: after a stall the world jumps instead of rushing.
 const DT_MAX: f32 = 0.1;
@@ -247,7 +248,7 @@ impl<C: Cartridge> App<C> {
             mode: mode.map_or("", |mode| mode.name),
             note: match_status.map_or_else(String::new, |status| cartridge.match_note(status, &image)),
             still_s: cartridge.still_clock(&image),
-            go: C::GO,
+            go: say_or("go", C::GO),
             board: client.board(),
             name_of: &names,
             team_of: &team_of,

@@ -11,6 +11,7 @@ use crate::fetch::{self, Answer, text};
 use crate::flow::LAST_MINUTE;
 use crate::hud::lobby::RoomSummary;
 use crate::probe::Report;
+use crate::words::say;
 
 /// Milliseconds between two updates of the list of rooms while it is visible.
 const ROOMS_EVERY_MS: f64 = 3_000.0;
@@ -46,7 +47,7 @@ impl<C: Cartridge> App<C> {
     fn show_created(&mut self, answer: Answer) {
         let code = answer.and_then(|room| {
             let code = text(&room, "code");
-            code.parse().map_err(|_| "The server gave the room no code.".to_owned())
+            code.parse().map_err(|_| say("invite.no-code").to_owned())
         });
         match code {
             Ok(code) => {
@@ -133,6 +134,6 @@ impl<C: Cartridge> App<C> {
 
     fn show_copied(&mut self, done: bool) {
         self.lobby.copied(done, self.flow.is_playing());
-        self.play.toast(if done { "link copied" } else { "copy the link by hand" }, "");
+        self.play.toast(if done { say("copied.toast") } else { say("copy-by-hand.toast") }, "");
     }
 }

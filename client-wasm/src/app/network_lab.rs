@@ -10,6 +10,7 @@ use crate::browser;
 use crate::cartridge::Cartridge;
 use crate::hud::net_graph::GraphContext;
 use crate::probe::Report;
+use crate::words::say;
 use broadside_shared::game::{CorrectionCause, Game};
 
 impl<C: Cartridge> App<C> {
@@ -60,7 +61,7 @@ impl<C: Cartridge> App<C> {
         let asleep = self.connection.as_mut().is_some_and(|connection| connection.is_frozen());
         if asleep != self.asleep {
             self.asleep = asleep;
-            self.play.toast(if asleep { "tab frozen on purpose" } else { "tab awake" }, "");
+            self.play.toast(if asleep { say("lab.asleep") } else { say("lab.awake") }, "");
         }
         // What happened meanwhile is not shown all at once.
         self.stale |= asleep;

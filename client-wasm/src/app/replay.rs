@@ -23,6 +23,7 @@ use crate::flow::LAST_MINUTE;
 use crate::hud::match_status::clock;
 use crate::hud::replay_bar::BarState;
 use crate::probe::Report;
+use crate::words::{say, say_with};
 
 /// Whether this program can show recorded matches. That of the game's page cannot: what reads and steps a recording would make it a
 /// quarter larger, and a constant leaves it out.
@@ -242,7 +243,7 @@ impl<C: Cartridge> App<C> {
             has_ended: playback.has_ended(),
             speed: playback.speed_place(),
             followed: client.following().map(|player| player.0),
-            nobody: if C::FRAMING.whole { "nobody" } else { "free camera" },
+            nobody: if C::FRAMING.whole { say("replay.nobody") } else { say("replay.free") },
         };
         if !playback.is_seeking() {
             self.replay_bar.show(state, client.roster().map(|(player, name)| (player.0, name)));
@@ -262,14 +263,14 @@ impl<C: Cartridge> App<C> {
             replay.seek_began_ms = Some(browser::now_ms());
             playback.play();
             self.cartridge.skip();
-            self.replay_bar.say("Playing from the start");
+            self.replay_bar.say(say("replay.from-start"));
         } else if playback.is_paused() {
             playback.play();
-            self.replay_bar.say("Playing");
+            self.replay_bar.say(say("replay.playing"));
         } else {
             playback.pause();
             let at = clock(playback.at_s() as u32);
-            self.replay_bar.say(&format!("Paused at {at}"));
+            self.replay_bar.say(&say_with("replay.paused-at", &[("at", &at)]));
         }
         replay.is_address_due = true;
     }
@@ -296,7 +297,7 @@ impl<C: Cartridge> App<C> {
     fn set_replay_speed(&mut self, place: usize) {
         if let Some(replay) = watched_mut(&mut self.replay) {
             replay.playback.set_speed(place);
-            self.replay_bar.say(&format!("{} times as fast", replay.playback.speed()));
+            self.replay_bar.say(&say_with("replay.times", &[("speed", &replay.playback.speed().to_string())]));
         }
     }
 
@@ -309,7 +310,10 @@ impl<C: Cartridge> App<C> {
         if let Some(replay) = watched_mut(&mut self.replay) {
             replay.follow(player, self.camera.at);
             let name = player.and_then(|player| replay.playback.client().name_of(player));
-            let text = name.map_or_else(|| "Following nobody".to_owned(), |name| format!("Following {name}"));
+            let text = name.map_or_else(
+                || say("replay.following-nobody").to_owned(),
+                |name| say_with("replay.following", &[("name", name)]),
+            );
             self.replay_bar.say(&text);
         }
     }
@@ -402,20 +406,18 @@ impl<C: Cartridge> App<C> {
 
 fn end_text(end: Option<PlaybackEnd>) -> &'static str {
     match end {
-        None | Some(PlaybackEnd::Ended) => "The recording ends here",
-        Some(PlaybackEnd::Diverged(_)) => "The replay ends: this browser computes something else than was recorded",
-        Some(PlaybackEnd::Unreadable(_)) => "The replay ends: the rest of the recording cannot be read",
+        None | Some(PlaybackEnd::Ended) => say("replay.ended"),
+        Some(PlaybackEnd::Diverged(_)) => say("replay.diverged"),
+        Some(PlaybackEnd::Unreadable(_)) => say("replay.unreadable"),
     }
 }
 
 /// Why a recording is not shown, in a sentence.
 fn refusal(wrong: &RecordingError) -> String {
     match wrong {
-        RecordingError::OtherRules { .. } | RecordingError::OtherFormat(_) => {
-            "This match was recorded by another version of the game, and can only be watched with that version."
-        }
-        RecordingError::OtherGame(..) => "This is a match of another game.",
-        RecordingError::NotARecording | RecordingError::Damaged(_) => "The recording is damaged.",
+        RecordingError::OtherRules { .. } | RecordingError::OtherFormat(_) => say("replay.other-version"),
+        RecordingError::OtherGame(..) => say("replay.other-game"),
+        RecordingError::NotARecording | RecordingError::Damaged(_) => say("replay.damaged"),
     }
     .to_owned()
 }

@@ -21,6 +21,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 
+use crate::words::{say, say_with};
 use actions::{ConnectionReport, LostConnection, PageAction, PageStart};
 use state::{ConnectionEnd, Notice, PageState, Remedy, countdown, queue_text, unreached, verdict};
 
@@ -30,10 +31,6 @@ const UNREACHED_ATTEMPTS: u32 = 2;
 const REPLAY_PATH: &str = "replay/";
 /// In place of the id of a recording, in an address whose parameters name a room: the last minute of it.
 pub(crate) const LAST_MINUTE: &str = "last";
-const LINK_WITHOUT_ID: &str =
-    "That is no link of a recorded match. Such a link ends in 32 digits and letters from a to f.";
-const LINK_WITHOUT_CODE: &str =
-    "That link has no room code. A room link ends in six letters and digits, such as K7QF2M.";
 
 /// The next attempt to connect.
 #[derive(Debug)]
@@ -142,13 +139,13 @@ impl PageFlow {
                 self.act(PageAction::ShowNotice(Notice::loading_replay()));
                 return self.act(PageAction::OpenReplay(id.to_owned()));
             }
-            self.note(LINK_WITHOUT_ID.to_owned(), true);
+            self.note(say("link.bad-replay").to_owned(), true);
             self.act(PageAction::SetPath(String::new()));
         }
         self.enter(PageState::Title);
         let private = RoomRequest::from_path(start.path);
         if private.is_none() && start.path.starts_with("r/") {
-            self.act(PageAction::ShowCodeError(LINK_WITHOUT_CODE));
+            self.act(PageAction::ShowCodeError(say("link.bad-code")));
             self.act(PageAction::SetPath(String::new()));
         }
         let watches = start.watch_parameter == Some("1");
@@ -163,9 +160,9 @@ impl PageFlow {
         self.pending_room = stored.or(linked).or(auto);
         if linked.is_some() {
             let (label, note) = match private {
-                Some(_) => ("Join", "You are invited to a private game."),
-                None if watches => ("Watch", "You are invited to watch a game."),
-                None => ("Join", "You are invited to a game."),
+                Some(_) => (say("join"), say("invited.private")),
+                None if watches => (say("watch"), say("invited.watch")),
+                None => (say("join"), say("invited")),
             };
             self.act(PageAction::SetPlayLabel(label));
             self.act(PageAction::ShowNote { text: note.to_owned(), is_error: false });
@@ -198,7 +195,7 @@ impl PageFlow {
         let (Some(name), Some(room)) = (name, self.pending_room) else { return };
         (self.pending_room, self.room) = (None, Some(room));
         self.act(PageAction::CloseInvite);
-        self.act(PageAction::SetPlayLabel("Play"));
+        self.act(PageAction::SetPlayLabel(say("play")));
         self.act(PageAction::StoreRoom(Some(room)));
         if matches!(self.client, ClientSlot::Kept | ClientSlot::Connected(Phase::Greeting)) {
             // A reload before the next welcome must not resume the seat that this token stands for. The welcome brings a token again.
@@ -286,7 +283,7 @@ impl PageFlow {
     /// The answer to [`PageAction::Connect`]: the browser refused to create a socket. The kept client is gone.
     pub(crate) fn handle_connect_failed(&mut self, reason: &str) {
         self.client = ClientSlot::Empty;
-        self.refuse(format!("This page cannot open a connection: {reason}."), Remedy::Reload);
+        self.refuse(say_with("end.cannot-connect", &[("reason", reason)]), Remedy::Reload);
     }
 
     /// The shell has served the connection; `lost` if that was its end.
@@ -317,7 +314,7 @@ impl PageFlow {
         match (&self.state, phase) {
             (PageState::Connecting { .. } | PageState::Playing { .. }, Phase::Lobby) => {
                 self.return_to_title();
-                self.note("That game has ended. Choose another one.".to_owned(), false);
+                self.note(say("game-ended").to_owned(), false);
             }
             // The seat belonged to an earlier room request.
             (PageState::Playing { .. }, Phase::Joining) => self.enter(PageState::Connecting { again: false }),
@@ -359,7 +356,7 @@ impl PageFlow {
             }
         } else if at_title {
             let welcomed = matches!(self.client, ClientSlot::Connected(phase) if phase != Phase::Greeting);
-            let (text, tone) = if welcomed { ("connected", "good") } else { ("connecting", "") };
+            let (text, tone) = if welcomed { (say("connected"), "good") } else { (say("connecting"), "") };
             self.act(PageAction::ShowConnectionStatus { text: text.to_owned(), tone });
         }
     }

@@ -2,7 +2,8 @@
 
 use broadside_shared::protocol::close::{CloseCode, Retry};
 
-use crate::fetch::UNREACHABLE;
+use crate::fetch::unreachable_text;
+use crate::words::{say, say_count, say_or, say_with};
 
 /// Where the page is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,35 +82,35 @@ pub(crate) struct Notice {
 
 impl Notice {
     pub(crate) fn connecting(again: bool) -> Notice {
-        let title = if again { "Reconnecting" } else { "Joining" };
-        Notice { title, text: "looking for a seat".to_owned(), busy: true, now: None, back: "Back to title" }
+        let title = if again { say("panel.reconnecting") } else { say("panel.joining") };
+        Notice { title, text: say("panel.joining.text").to_owned(), busy: true, now: None, back: say("back-to-title") }
     }
 
     pub(crate) fn queued(text: String) -> Notice {
-        Notice { title: "Join queue", text, busy: true, now: None, back: "Leave the queue" }
+        Notice { title: say("panel.queue"), text, busy: true, now: None, back: say("panel.leave-queue") }
     }
 
     pub(crate) fn loading_replay() -> Notice {
-        let text = "loading what was recorded".to_owned();
-        Notice { title: "Replay", text, busy: true, now: None, back: "Back to title" }
+        let text = say("panel.loading-replay").to_owned();
+        Notice { title: say("panel.replay"), text, busy: true, now: None, back: say("back-to-title") }
     }
 
     /// Why a recorded match is not shown.
     pub(crate) fn no_replay(text: String) -> Notice {
-        Notice { title: "No replay", text, busy: false, now: None, back: "Back to title" }
+        Notice { title: say("panel.no-replay"), text, busy: false, now: None, back: say("back-to-title") }
     }
 
     pub(crate) fn lost(text: String) -> Notice {
-        Notice { title: "Connection lost", text, busy: true, now: Some("Try now"), back: "Back to title" }
+        Notice { title: say("panel.lost"), text, busy: true, now: Some(say("try-now")), back: say("back-to-title") }
     }
 
     pub(crate) fn refused(text: String, remedy: Remedy) -> Notice {
         let (title, now) = match remedy {
-            Remedy::PlayHere => ("Playing elsewhere", "Play here"),
-            Remedy::Wait | Remedy::Lobby => ("Connection lost", "Try now"),
-            Remedy::Reload => ("Cannot play", "Reload"),
+            Remedy::PlayHere => ("panel.elsewhere", "play-here"),
+            Remedy::Wait | Remedy::Lobby => ("panel.lost", "try-now"),
+            Remedy::Reload => ("panel.cannot-play", "reload"),
         };
-        Notice { title, text, busy: false, now: Some(now), back: "Back to title" }
+        Notice { title: say(title), text, busy: false, now: Some(say(now)), back: say("back-to-title") }
     }
 }
 
@@ -117,27 +118,28 @@ impl Notice {
 pub(crate) fn verdict(end: ConnectionEnd, reason: &str, was_playing: bool) -> (String, Remedy) {
     match end {
         ConnectionEnd::Closed(number) => match CloseCode::from_code(number) {
-            Some(code) => (code.advice().to_owned(), remedy(code)),
+            Some(code) => (advice(code).to_owned(), remedy(code)),
             // A code of a server newer than this page.
-            None if !reason.is_empty() => (format!("The server ended the connection: {reason}."), Remedy::Wait),
-            None if was_playing => ("The connection was lost.".to_owned(), Remedy::Wait),
-            None => (UNREACHABLE.to_owned(), Remedy::Wait),
+            None if !reason.is_empty() => (say_with("end.server", &[("reason", reason)]), Remedy::Wait),
+            None if was_playing => (say("end.lost").to_owned(), Remedy::Wait),
+            None => (unreachable_text().to_owned(), Remedy::Wait),
         },
-        ConnectionEnd::TimedOut => ("The server does not answer.".to_owned(), Remedy::Wait),
-        ConnectionEnd::Malformed => (CloseCode::Malformed.advice().to_owned(), Remedy::Reload),
+        ConnectionEnd::TimedOut => (say("end.no-answer").to_owned(), Remedy::Wait),
+        ConnectionEnd::Malformed => (advice(CloseCode::Malformed).to_owned(), Remedy::Reload),
     }
+}
+
+/// What a close code means for the player.
+fn advice(code: CloseCode) -> &'static str {
+    say_or(&["close.", &code.code().to_string()].concat(), code.advice())
 }
 
 /// Why no socket opens, by the server's answer about its health over HTTP; `None` if that does not get through either.
 pub(crate) fn unreached(health: Result<(), &str>) -> Option<String> {
     match health {
-        Ok(()) => Some(
-            "The server answers, but no WebSocket gets through: a proxy, a firewall or an extension blocks it. \
-             Tell the operator of the server, or try another network."
-                .to_owned(),
-        ),
-        Err(UNREACHABLE) => None,
-        Err(why) => Some(format!("The server does not let this page connect. {why}")),
+        Ok(()) => Some(say("end.no-socket").to_owned()),
+        Err(why) if why == unreachable_text() => None,
+        Err(why) => Some(say_with("end.health-refused", &[("reason", why)])),
     }
 }
 
@@ -153,16 +155,18 @@ fn remedy(code: CloseCode) -> Remedy {
 /// The countdown to the next attempt, in `left_ms` milliseconds.
 pub(crate) fn countdown(why: &str, left_ms: f64) -> String {
     let seconds = (left_ms / 1000.0).ceil().max(0.0) as u32;
-    let then = if seconds == 0 { "Trying again.".to_owned() } else { format!("Trying again in {seconds} s.") };
+    let then = match seconds {
+        0 => say("trying-again").to_owned(),
+        _ => say_with("trying-again-in", &[("count", &seconds.to_string())]),
+    };
     format!("{why} {then}").trim_start().to_owned()
 }
 
 /// The text for a position in the join queue, from 1.
 pub(crate) fn queue_text(position: u32) -> String {
     match position {
-        0 | 1 => "Every seat is taken. You are next.".to_owned(),
-        2 => "Every seat is taken. One player is ahead of you.".to_owned(),
-        position => format!("Every seat is taken. {} players are ahead of you.", position - 1),
+        0 | 1 => say("queue.next").to_owned(),
+        position => say_count("queue.many", position - 1),
     }
 }
 
@@ -215,7 +219,7 @@ mod tests {
         assert!(unreached(Ok(())).is_some_and(|why| why.contains("proxy") && why.contains("operator")));
         let refused = unreached(Err("Host is not this server; start it with --public-host."));
         assert!(refused.is_some_and(|why| why.contains("--public-host")));
-        assert_eq!(unreached(Err(UNREACHABLE)), None);
+        assert_eq!(unreached(Err(unreachable_text())), None);
     }
 
     #[test]

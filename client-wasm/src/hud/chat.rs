@@ -8,6 +8,7 @@ use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
 use super::chat_command::quoted;
 use super::dom::{Shown, element, make};
 use crate::browser;
+use crate::words::say;
 
 /// Lines kept; the oldest is dropped first.
 const LINES_MAX: usize = 100;
@@ -46,10 +47,10 @@ impl ChatLineKind {
     /// The label before the name.
     fn sign(self) -> &'static str {
         match self {
-            ChatLineKind::Channel(Channel::Lobby) => "lobby",
+            ChatLineKind::Channel(Channel::Lobby) => say("chat.sign.lobby"),
             ChatLineKind::Channel(Channel::Room) | ChatLineKind::Notice => "",
-            ChatLineKind::DirectReceived => "from",
-            ChatLineKind::DirectSent => "to",
+            ChatLineKind::DirectReceived => say("chat.sign.from"),
+            ChatLineKind::DirectSent => say("chat.sign.to"),
         }
     }
 }
@@ -292,8 +293,8 @@ impl Chat {
         self.dot.visible(self.unread > 0);
         self.dot.text(&self.unread.min(99).to_string());
         let (name, class) = match self.channel {
-            Channel::Lobby => ("lobby", "lobby"),
-            Channel::Room => ("room", "room"),
+            Channel::Lobby => (say("chat.lobby"), "lobby"),
+            Channel::Room => (say("chat.room"), "room"),
         };
         self.channel_button.text(name);
         self.channel_button.class(class);

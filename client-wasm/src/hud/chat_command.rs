@@ -15,11 +15,12 @@ pub(crate) enum ChatCommand {
         name: String,
         text: String,
     },
-    /// Not a known command, or one with a missing part; the text explains its syntax.
+    /// Not a known command, or one with a missing part; the text with this key explains its syntax.
     Invalid(&'static str),
 }
 
-const HELP: &str = "/w NAME words, @NAME words, /mute NAME, /unmute NAME, /report NAME why";
+/// The key of the text about all commands.
+const HELP: &str = "chat.usage";
 
 /// Parses a line. Names may contain spaces: those in `known` are recognized, others need quotes.
 #[must_use]
@@ -34,14 +35,14 @@ pub(crate) fn parse(line: &str, known: &[&str]) -> ChatCommand {
     let text = text.trim().to_owned();
     match command {
         "w" | "tell" | "msg" if !name.is_empty() && !text.is_empty() => ChatCommand::DirectMessage { to: name, text },
-        "w" | "tell" | "msg" => ChatCommand::Invalid("to message one player: /w NAME words, or @NAME words"),
+        "w" | "tell" | "msg" => ChatCommand::Invalid("chat.usage.w"),
         // These take only a name, so that it needs no quotes.
         "mute" if !name.is_empty() => ChatCommand::Mute(whole(rest)),
-        "mute" => ChatCommand::Invalid("to mute a player: /mute NAME"),
+        "mute" => ChatCommand::Invalid("chat.usage.mute"),
         "unmute" if !name.is_empty() => ChatCommand::Unmute(whole(rest)),
-        "unmute" => ChatCommand::Invalid("to unmute a player: /unmute NAME"),
+        "unmute" => ChatCommand::Invalid("chat.usage.unmute"),
         "report" if !name.is_empty() && !text.is_empty() => ChatCommand::Report { name, text },
-        "report" => ChatCommand::Invalid("to report a player to the operator: /report NAME what they did"),
+        "report" => ChatCommand::Invalid("chat.usage.report"),
         _ => ChatCommand::Invalid(HELP),
     }
 }

@@ -10,6 +10,7 @@ use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
 use super::dom::{Shown, element, make};
 use crate::browser;
 use crate::fetch::{get, number, text};
+use crate::words::{self, say, say_count, say_or, say_with};
 
 const LEADERS: usize = 8;
 
@@ -47,15 +48,26 @@ impl RoomSummary {
     }
 
     fn seats(&self) -> String {
-        let mut text = format!("{} of {}", self.players, self.capacity);
+        let [players, capacity, queued] = [self.players, self.capacity, self.queued].map(count);
+        let mut text = say_with("room.seats", &[("players", &players), ("capacity", &capacity)]);
         if self.queued > 0 {
-            text.push_str(&format!(", {} queued", self.queued));
+            text.push_str(&say_with("room.queued", &[("count", &queued)]));
         }
         if self.spectators > 0 {
-            text.push_str(&format!(", {} spectators", self.spectators));
+            text.push_str(&say_count("room.spectators", self.spectators));
         }
         text
     }
+}
+
+/// A word for a mode.
+fn mode_short(mode: &str) -> &str {
+    say_or(&["mode.", mode, ".short"].concat(), mode)
+}
+
+/// A number as the player's language writes it.
+fn count(number: u32) -> String {
+    words::number(f64::from(number), 0)
 }
 
 /// A room's row on the page.
@@ -132,6 +144,8 @@ impl Lobby {
             Some(button)
         };
         for ModeSpec { name, title, summary, .. } in modes {
+            let title = say_or(&["mode.", name].concat(), title);
+            let summary = say_or(&["mode.", name, ".summary"].concat(), summary);
             button(&private, "", &format!("create:{name}"), title);
             button(&others, "", &format!("mode:{name}"), title);
             let Some(card) = button(&cards, &format!("mode {name}"), &format!("mode:{name}"), "") else { continue };
@@ -149,13 +163,14 @@ impl Lobby {
 
     /// Shows the rooms. Rows of known rooms are updated and not replaced, so that a click on them is not lost.
     pub(crate) fn show_rooms(&mut self, rooms: Vec<RoomSummary>) {
-        self.rooms_note.text(if rooms.is_empty() { "No game is running. Press Play to start one." } else { "" });
+        self.rooms_note.text(if rooms.is_empty() { say("games.none") } else { "" });
         if !self.rows.iter().map(|row| row.id).eq(rooms.iter().map(|room| room.id)) {
             self.list.set_text_content(None);
             self.rows = rooms.iter().filter_map(|room| self.make_row(room)).collect();
         }
         for (row, room) in self.rows.iter_mut().zip(&rooms) {
-            row.name.text(&room.name);
+            // A room that is called like its mode has no name of its own.
+            row.name.text(if room.name == room.mode { mode_short(&room.mode) } else { &room.name });
             row.seats.text(&room.seats());
             row.fill.fill(room.players as f32 / room.capacity.max(1) as f32);
         }
@@ -178,12 +193,12 @@ impl Lobby {
             parent.append_child(&part).ok()?;
             part.dyn_into::<HtmlElement>().ok()
         };
-        add(&row, "i", "", &room.mode)?;
+        add(&row, "i", "", mode_short(&room.mode))?;
         let name = Shown::of(add(&row, "b", "", "")?);
         let seats = Shown::of(add(&row, "small", "", "")?);
         let bar = add(&row, "u", "", "")?;
         let fill = Shown::of(add(&bar, "s", "", "")?);
-        for (label, act) in [("Join", "room"), ("Watch", "watch")] {
+        for (label, act) in [(say("join"), "room"), (say("watch"), "watch")] {
             let button = add(&row, "button", act, label)?;
             let _ = button.set_attribute("type", "button");
             let _ = button.set_attribute("data-act", &format!("{act}:{}", room.id));
@@ -197,9 +212,13 @@ impl Lobby {
         self.leaders.set_text_content(None);
         self.leaders_panel.visible(!leaders.is_empty());
         for leader in leaders.iter().take(LEADERS) {
-            let room = self.room_name(leader.room.0).map_or_else(|| format!("room {}", leader.room), str::to_owned);
+            let room = self
+                .room_name(leader.room.0)
+                .map_or_else(|| say_with("room", &[("number", &leader.room.to_string())]), str::to_owned);
             let Some(line) = make(&self.document, "li", "", "") else { return };
-            for (tag, text) in [("b", leader.name.as_str()), ("small", &room), ("span", &leader.score.to_string())] {
+            for (tag, text) in
+                [("b", leader.name.as_str()), ("small", &room), ("span", &words::number(f64::from(leader.score), 0))]
+            {
                 if let Some(part) = make(&self.document, tag, "", text) {
                     let _ = line.append_child(&part);
                 }
@@ -222,7 +241,7 @@ impl Lobby {
     pub(crate) fn show_invite(&mut self, code: &str, link: &str) {
         self.invite_code.text(code);
         self.invite_link.set_value(link);
-        self.copy.text("Copy link");
+        self.copy.text(say("copy-link"));
         self.invite.visible(true);
     }
 
@@ -239,7 +258,7 @@ impl Lobby {
     /// Shows whether the link was copied. If not, selects it: in the menu over the game while playing, otherwise in the
     /// invitation.
     pub(crate) fn copied(&mut self, done: bool, playing: bool) {
-        self.copy.text(if done { "Copied" } else { "Copy it by hand" });
+        self.copy.text(if done { say("copied") } else { say("copy-by-hand") });
         if !done {
             let link = if playing { &self.pause_link } else { &self.invite_link };
             link.select();
@@ -256,8 +275,8 @@ impl Lobby {
                 self.show_code_error("");
                 Some(code)
             }
-            Err(reason) => {
-                self.show_code_error(&format!("{reason}"));
+            Err(_) => {
+                self.show_code_error(say("code.bad"));
                 None
             }
         }

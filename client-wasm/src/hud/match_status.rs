@@ -7,6 +7,7 @@ use broadside_shared::time::Tick;
 use web_sys::{Document, HtmlElement};
 
 use super::dom::{Shown, make};
+use crate::words::{say, say_or, say_with};
 
 /// Who sees the match, and when.
 pub(crate) struct MatchViewer<'a> {
@@ -162,7 +163,7 @@ impl MatchHud {
         let teams = if match_status.teams.len() == self.halves.len() { match_status.teams.as_slice() } else { &[] };
         self.all.class(if teams.is_empty() { "alone" } else { viewer.mode });
         for (at, (half, team)) in self.halves.iter_mut().zip(teams).enumerate() {
-            half.name.text(if team.name.is_empty() { "nobody yet" } else { &team.name });
+            half.name.text(if team.name.is_empty() { say("match.nobody") } else { team_name(viewer.mode, team) });
             half.all.class(if viewer.team == Some(at as u8) { "own" } else { "" });
             let pips = (team.rounds, if match_status.rounds > 1 { match_status.rounds / 2 + 1 } else { 0 });
             // Where one point wins a round, the rounds are the score.
@@ -191,7 +192,9 @@ impl MatchHud {
         });
         self.round.text(&match (match_status.round, match_status.rounds) {
             (0, _) | (_, 0..=1) => String::new(),
-            (round, rounds) => format!("round {round} of {rounds}"),
+            (round, rounds) => {
+                say_with("match.round", &[("round", &round.to_string()), ("rounds", &rounds.to_string())])
+            }
         });
     }
 
@@ -205,9 +208,14 @@ impl MatchHud {
         let (title, tone) = result_title(match_status, viewer.team);
         self.over_title.text(title);
         self.over.class(&format!("{tone}{}", if last { " last" } else { "" }));
-        self.over_text.text(&result_text(match_status));
-        let next = if last { "next match" } else { "next round" };
-        self.over_next.text(&if left > 0 { format!("{next} in {left} s") } else { next.to_owned() });
+        self.over_text.text(&result_text(match_status, viewer.mode));
+        let seconds = left.to_string();
+        self.over_next.text(&match (last, left) {
+            (true, 0) => say("result.next-match").to_owned(),
+            (false, 0) => say("result.next-round").to_owned(),
+            (true, _) => say_with("result.next-match-in", &[("count", &seconds)]),
+            (false, _) => say_with("result.next-round-in", &[("count", &seconds)]),
+        });
         let lines: Vec<String> =
             viewer.board.iter().map(|line| format!("{}\t{}", (viewer.name_of)(line.player), line.score)).collect();
         let text = if last { lines.join("\n") } else { String::new() };
@@ -239,6 +247,12 @@ pub(crate) fn team_class(team: Option<u8>) -> &'static str {
     team.and_then(|team| TEAMS.get(usize::from(team)).copied()).unwrap_or_default()
 }
 
+/// What a team of this mode is called: a player's name stays as it is.
+#[must_use]
+pub(crate) fn team_name<'a>(mode: &str, team: &'a TeamStatus) -> &'a str {
+    say_or(&["team.", mode, ".", &team.name].concat(), &team.name)
+}
+
 /// Seconds from the shown tick to another, rounded up.
 fn seconds_between(viewer: &MatchViewer, to: Tick) -> u32 {
     to.since(viewer.tick.min(to)).div_ceil(viewer.tick_hz.max(1))
@@ -252,8 +266,10 @@ pub(crate) fn clock(seconds: u32) -> String {
 #[must_use]
 pub(crate) fn match_note(match_status: &MatchStatus) -> String {
     match match_status.phase {
-        MatchPhase::Waiting => "waiting for an opponent".to_owned(),
-        MatchPhase::Countdown if match_status.rounds > 1 => format!("best of {}", match_status.rounds),
+        MatchPhase::Waiting => say("match.waiting").to_owned(),
+        MatchPhase::Countdown if match_status.rounds > 1 => {
+            say_with("match.best-of", &[("rounds", &match_status.rounds.to_string())])
+        }
         _ if match_status.teams.len() > 2 => {
             joined(match_status.teams.iter().map(|team| format!("{} {}", team.name, team.score)), " · ")
         }
@@ -287,21 +303,29 @@ fn count(phase: MatchPhase, begins: Option<Tick>, viewer: &MatchViewer) -> (Stri
 fn result_title(match_status: &MatchStatus, own: Option<u8>) -> (&'static str, &'static str) {
     let last = match_status.phase == MatchPhase::Results;
     match (match_status.winner, own) {
-        (None, _) => (if last { "draw" } else { "round drawn" }, "drawn"),
-        (Some(winner), Some(own)) if winner == own => (if last { "victory" } else { "round won" }, "won"),
-        (Some(_), Some(_)) => (if last { "defeat" } else { "round lost" }, "lost"),
-        (Some(_), None) => (if last { "match over" } else { "round over" }, "drawn"),
+        (None, _) => (if last { say("result.draw") } else { say("result.round-drawn") }, "drawn"),
+        (Some(winner), Some(own)) if winner == own => {
+            (if last { say("result.victory") } else { say("result.round-won") }, "won")
+        }
+        (Some(_), Some(_)) => (if last { say("result.defeat") } else { say("result.round-lost") }, "lost"),
+        (Some(_), None) => (if last { say("result.match-over") } else { say("result.round-over") }, "drawn"),
     }
 }
 
-fn result_text(match_status: &MatchStatus) -> String {
-    let what = if match_status.phase == MatchPhase::Results { "the match" } else { "the round" };
+fn result_text(match_status: &MatchStatus, mode: &str) -> String {
+    let last = match_status.phase == MatchPhase::Results;
     // Of a match, the rounds count; of a match of one round, its points.
     let count = |team: &TeamStatus| if match_status.rounds > 1 { team.rounds.into() } else { team.score };
     let counts = joined(match_status.teams.iter().map(|team| count(team).to_string()), " : ");
     match match_status.winner.and_then(|winner| match_status.teams.get(usize::from(winner))) {
-        Some(winner) => format!("{} wins {what} · {counts}", winner.name),
-        None => format!("nobody wins {what} · {counts}"),
+        Some(winner) => {
+            let values = [("name", team_name(mode, winner)), ("counts", &counts)];
+            if last { say_with("result.match-won", &values) } else { say_with("result.round-won-by", &values) }
+        }
+        None => {
+            let values = [("counts", counts.as_str())];
+            if last { say_with("result.match-nobody", &values) } else { say_with("result.round-nobody", &values) }
+        }
     }
 }
 
@@ -363,15 +387,15 @@ mod tests {
         let over = match_status(MatchPhase::Results);
         assert_eq!(result_title(&over, Some(1)).0, "victory");
         assert_eq!(result_title(&over, Some(0)).0, "defeat");
-        assert_eq!(result_text(&over), "Bob wins the match · 1 : 2");
+        assert_eq!(result_text(&over, ""), "Bob wins the match · 1 : 2");
         let drawn = MatchStatus { winner: None, ..match_status(MatchPhase::Pause) };
         assert_eq!(
-            (result_title(&drawn, Some(0)).0, result_text(&drawn).as_str()),
+            (result_title(&drawn, Some(0)).0, result_text(&drawn, "").as_str()),
             ("round drawn", "nobody wins the round · 1 : 2")
         );
         let single = MatchStatus { rounds: 1, ..over };
         assert!(is_over(&drawn) && is_over(&single));
         assert!(!is_over(&MatchStatus { phase: MatchPhase::Pause, ..single.clone() }), "play goes on after a goal");
-        assert_eq!(result_text(&single), "Bob wins the match · 7 : 7");
+        assert_eq!(result_text(&single, ""), "Bob wins the match · 7 : 7");
     }
 }

@@ -7,6 +7,7 @@ use web_sys::Document;
 use super::dom::{Shown, make};
 use super::kill_feed::KillFeedPanel;
 use super::match_status::team_class;
+use crate::words::{say, say_count, say_with};
 
 const BOARD_LINES: usize = 8;
 /// Seconds between two updates of what changes slowly.
@@ -85,18 +86,18 @@ impl Play {
             return;
         }
         self.slow_at = seconds + SLOW_SECONDS;
-        self.ping.text(&format!("{} ms", meter.ping_ms.round() as u32));
+        self.ping.text(&say_with("ping", &[("count", &(meter.ping_ms.round() as u32).to_string())]));
         self.ping.class(match meter.ping_ms {
             ping if ping >= PING_POOR => "poor",
             ping if ping >= PING_FAIR => "fair",
             _ => "",
         });
-        self.fps.text(&format!("{} fps", meter.fps.round() as u32));
-        self.mute.text(if meter.muted { "sound off" } else { "" });
+        self.fps.text(&say_with("fps", &[("count", &(meter.fps.round() as u32).to_string())]));
+        self.mute.text(if meter.muted { say("muted") } else { "" });
         let rank = board.iter().position(|line| Some(line.player) == own);
         self.rank.text(&match rank {
-            Some(index) => format!("rank {} of {players}", index + 1),
-            None if players > 0 => format!("{players} playing"),
+            Some(index) => say_with("rank", &[("rank", &(index + 1).to_string()), ("players", &players.to_string())]),
+            None if players > 0 => say_count("players", players.into()),
             None => String::new(),
         });
         self.show_board(own, board, name_of, team_of);

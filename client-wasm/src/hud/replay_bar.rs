@@ -5,6 +5,7 @@ use web_sys::{Document, Element, HtmlInputElement, HtmlSelectElement};
 
 use super::dom::{Shown, element, make};
 use super::match_status::clock;
+use crate::words::{say, say_with};
 
 /// The value of the choice to follow nobody.
 const NOBODY: &str = "";
@@ -80,9 +81,9 @@ impl ReplayBar {
     pub(crate) fn show<'a>(&mut self, state: BarState<'_>, players: impl Iterator<Item = (u16, &'a str)> + Clone) {
         let BarState { at_s, length_s, is_paused, has_ended, speed, followed, nobody } = state;
         let (label, class) = match (has_ended, is_paused) {
-            (true, _) => ("Watch again", "again"),
-            (false, true) => ("Play", "paused"),
-            (false, false) => ("Pause", "playing"),
+            (true, _) => (say("replay.again"), "again"),
+            (false, true) => (say("replay.play"), "paused"),
+            (false, false) => (say("replay.pause"), "playing"),
         };
         self.play.label(label);
         self.play.class(class);
@@ -92,7 +93,8 @@ impl ReplayBar {
         if value != self.shown_at {
             self.at.set_max(&format!("{length_s:.1}"));
             self.at.set_value(&value);
-            let _ = self.at.set_attribute("aria-valuetext", &format!("{at} of {length}"));
+            let _ =
+                self.at.set_attribute("aria-valuetext", &say_with("replay.at", &[("at", &at), ("length", &length)]));
             self.shown_at = value;
         }
         self.speed.set_selected_index(speed as i32);

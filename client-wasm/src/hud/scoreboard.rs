@@ -8,6 +8,7 @@ use web_sys::{Document, Element};
 
 use super::dom::{Shown, make};
 use super::match_status::team_class;
+use crate::words::{say, say_with};
 
 /// Seconds between two requests for the scores.
 const EVERY_S: f64 = 1.0;
@@ -109,7 +110,7 @@ impl Scoreboard {
         }
         self.shown = text;
         let more = usize::from(players).saturating_sub(rows.len());
-        self.note.text(&if more > 0 { format!("and {more} more") } else { String::new() });
+        self.note.text(&if more > 0 { say_with("scores.more", &[("count", &more.to_string())]) } else { String::new() });
         // The row that has the focus keeps it, though it is another element.
         let focused = self.document.active_element().and_then(|focused| focused.get_attribute("data-act"));
         self.rows.set_text_content(None);
@@ -157,7 +158,12 @@ impl Scoreboard {
 
 /// What a row says beside the numbers, in words: no mark is a color alone.
 fn marks<'a>(row: &Row<'_>) -> impl Iterator<Item = &'a str> {
-    let all = [(row.is_own, "you"), (row.is_bot, "bot"), (row.is_away, "away"), (row.is_followed, "watched")];
+    let all = [
+        (row.is_own, say("mark.you")),
+        (row.is_bot, say("mark.bot")),
+        (row.is_away, say("mark.away")),
+        (row.is_followed, say("mark.watched")),
+    ];
     all.into_iter().filter_map(|(is, mark)| is.then_some(mark))
 }
 

@@ -1,5 +1,6 @@
 //! Title, pause menu and notices.
 
+use broadside_shared::protocol::limits::{NAME_CELLS_MAX, NAME_CHARS_MAX};
 use broadside_shared::protocol::name::{Name, NameError};
 use js_sys::JsString;
 use wasm_bindgen::JsCast;
@@ -10,6 +11,7 @@ use crate::browser;
 use crate::flow::state::Notice;
 use crate::input::LastUsed;
 use crate::input::touch::Thumbs;
+use crate::words::{say, say_or, say_with};
 
 /// Storage key of the name.
 const NAME_KEY: &str = "broadside.name";
@@ -22,6 +24,22 @@ fn known_name() -> Option<String> {
 /// A typed name, normalized as the server does it: the browser has the tables.
 fn read_name(typed: &str) -> Result<Name, NameError> {
     Name::new(&String::from(JsString::from(typed).normalize("NFC")))
+}
+
+/// Why a name is not valid, in a sentence.
+fn name_error(reason: &NameError) -> String {
+    let of = |max: usize, count: &usize| [max, *count].map(|number| number.to_string());
+    match reason {
+        NameError::Empty => say("name.empty").to_owned(),
+        NameError::Long(count) => {
+            let [max, count] = of(NAME_CHARS_MAX, count);
+            say_with("name.too-long", &[("max", &max), ("count", &count)])
+        }
+        NameError::Wide(count) => {
+            let [max, count] = of(NAME_CELLS_MAX, count);
+            say_with("name.too-wide", &[("max", &max), ("count", &count)])
+        }
+    }
 }
 
 /// Which screen the page shows; a class of the body.
@@ -109,7 +127,7 @@ impl Screens {
     pub(crate) fn take_name(&mut self) -> Option<Name> {
         if self.name.value().trim().is_empty() {
             // Nobody should have to choose a name before they have seen the game.
-            self.name.set_value(&format!("{} {}", self.guest, 100 + browser::entropy() % 900));
+            self.name.set_value(&format!("{} {}", say_or("guest", self.guest), 100 + browser::entropy() % 900));
         }
         match read_name(&self.name.value()) {
             Ok(name) => {
@@ -118,7 +136,7 @@ impl Screens {
                 Some(name)
             }
             Err(reason) => {
-                self.note(&reason.to_string(), true);
+                self.note(&name_error(&reason), true);
                 let _ = self.name.focus();
                 None
             }
@@ -204,7 +222,7 @@ impl Screens {
 
     pub(crate) fn sound(&mut self, volume: u32, muted: bool) {
         self.volume.set_value(&volume.to_string());
-        self.mute.text(if muted { "Unmute" } else { "Mute" });
+        self.mute.text(if muted { say("unmute") } else { say("mute") });
     }
 
     /// The volume of the slider, 0..=100.

@@ -4,6 +4,7 @@ use broadside_shared::protocol::match_status::MatchPhase;
 use web_sys::Document;
 
 use crate::flow::state::PageState;
+use crate::words::{say, say_count};
 
 /// What the page knows at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,23 +61,22 @@ impl TabTitle {
 fn news(before: TabFacts, now: TabFacts) -> String {
     let is_connecting = |state| matches!(state, PageState::Connecting { .. });
     let play = match (now.state, now.match_phase) {
-        (PageState::Lost | PageState::Refused { .. }, _) => Some("connection lost"),
+        (PageState::Lost | PageState::Refused { .. }, _) => Some(say("news.lost")),
         (PageState::Title | PageState::Connecting { .. } | PageState::Replaying, _) => None,
-        (PageState::Playing { .. }, Some((MatchPhase::Countdown, 0..=1))) => Some("your turn: match starts"),
-        (PageState::Playing { .. }, Some((MatchPhase::Countdown, _))) => Some("next round starts"),
-        (PageState::Playing { .. }, Some((MatchPhase::Results, _))) => Some("match over"),
+        (PageState::Playing { .. }, Some((MatchPhase::Countdown, 0..=1))) => Some(say("news.match-starts")),
+        (PageState::Playing { .. }, Some((MatchPhase::Countdown, _))) => Some(say("news.next-round")),
+        (PageState::Playing { .. }, Some((MatchPhase::Results, _))) => Some(say("news.match-over")),
         (PageState::Playing { .. }, Some((MatchPhase::Playing, _)))
             if before.match_phase.is_some_and(|(phase, _)| phase == MatchPhase::Waiting) =>
         {
-            Some("your turn: match is on")
+            Some(say("news.match-on"))
         }
-        (PageState::Playing { .. }, _) if is_connecting(before.state) => Some("you have a seat"),
+        (PageState::Playing { .. }, _) if is_connecting(before.state) => Some(say("news.seat")),
         (PageState::Playing { .. }, _) => now.own,
     };
     let messages = match now.messages.saturating_sub(before.messages) {
         0 => String::new(),
-        1 => "1 message".to_owned(),
-        count => format!("{count} messages"),
+        count => say_count("news.messages", count),
     };
     let between = if play.is_some() && !messages.is_empty() { ", " } else { "" };
     [play.unwrap_or_default(), between, &messages].concat()

@@ -12,6 +12,7 @@ mod gate;
 mod hands;
 mod honest;
 mod install;
+mod languages;
 #[path = "../../../server/tests/cluster/nats.rs"]
 #[expect(dead_code, reason = "the tests of the server use all of it")]
 mod nats;

@@ -2,6 +2,7 @@
 
 use broadside_arena::LocalPlayerState;
 use broadside_arena::rules::{BOOST_MAX, HULL_MAX, PROTECTION, RAIL_COOLDOWN, RAPID, SHIELD_MAX, TICK_HZ};
+use broadside_client::words::{self, say, say_with};
 use broadside_client::{Page, Shown};
 
 /// Seconds left of a power below which it blinks.
@@ -70,18 +71,20 @@ impl Gauges {
         self.mine.class(if own.afloat() && own.mine == 0 { "ready" } else { "" });
         let seconds = |ticks: u16| f32::from(ticks) / TICK_HZ as f32;
         let [rapid, guard, fresh] = &mut self.powers;
-        power(rapid, seconds(own.rapid.min(RAPID)), |left| format!("rapid fire {}", whole(left)));
-        power(guard, if own.shield > 0 { ENDING + 1.0 } else { 0.0 }, |_| {
-            format!("shield {}", whole(own.shield_points()))
+        power(rapid, seconds(own.rapid.min(RAPID)), |left| {
+            say_with("power.rapid", &[("count", &whole(left).to_string())])
         });
-        power(fresh, seconds(own.protection.min(PROTECTION)).max(0.0), |_| "protected".to_owned());
+        power(guard, if own.shield > 0 { ENDING + 1.0 } else { 0.0 }, |_| {
+            say_with("power.shield", &[("count", &whole(own.shield_points()).to_string())])
+        });
+        power(fresh, seconds(own.protection.min(PROTECTION)).max(0.0), |_| say("power.protected").to_owned());
         // Before the first ship, nothing has sunk.
         let down = !own.afloat() && own.deaths > 0;
         self.sunk.visible(down);
         if down {
             self.sunk_by.text(sunk_by);
             let wait = respawn_text(seconds(own.respawn));
-            self.sunk_wait.text(if between_rounds { "until the next round" } else { &wait });
+            self.sunk_wait.text(if between_rounds { say("ship.next-round") } else { &wait });
         }
     }
 
@@ -106,7 +109,10 @@ fn power(shown: &mut (Shown, Shown), seconds: f32, text: impl Fn(f32) -> String)
 /// The text for a sunk player, `seconds` before the next ship.
 fn respawn_text(seconds: f32) -> String {
     let tenths = (seconds * 10.0).round() as u32;
-    if tenths > 0 { format!("new ship in {}.{} s", tenths / 10, tenths % 10) } else { "launching".to_owned() }
+    match tenths {
+        0 => say("ship.launching").to_owned(),
+        _ => say_with("ship.new-in", &[("count", &words::number(f64::from(tenths) / 10.0, 1))]),
+    }
 }
 
 /// Rounds up: what is not quite gone is not shown as 0. Whole numbers also keep the code that formats fractions, a tenth of the
@@ -121,6 +127,7 @@ mod tests {
 
     #[test]
     fn a_sunk_player_sees_the_time_until_the_next_ship() {
+        words::add_for_tests(include_str!("../assets/languages/en.json"));
         assert_eq!(respawn_text(2.5), "new ship in 2.5 s");
         assert_eq!(respawn_text(0.0), "launching");
     }

@@ -32,6 +32,7 @@ use broadside_arena::credit::bounty_on;
 use broadside_arena::modes::Mode;
 use broadside_arena::rules::{SCORE_ASSIST, TICK_HZ, round_ticks};
 use broadside_arena::{Arena, ArenaEvent, ArenaInput, LocalPlayerState};
+use broadside_client::words::{say, say_with};
 use broadside_client::{
     Cartridge, Color, Controls, Cues, Focus, Framing, Image, Page, Pen, Place, Report, Shaders, Sound, Surface,
 };
@@ -76,8 +77,6 @@ struct ArenaPage {
 
 impl Cartridge for ArenaPage {
     type Game = Arena;
-    const GUEST: &'static str = "Captain";
-    const GO: &'static str = "fight";
     const SOUNDS: &'static [Sound] = &sounds::SOUNDS;
     // Less than a client knows, because ships must not be too small.
     const FRAMING: Framing =
@@ -119,12 +118,12 @@ impl Cartridge for ArenaPage {
     }
 
     fn welcome(name: &str) -> String {
-        format!("good hunting, {name}")
+        say_with("welcome", &[("name", name)])
     }
 
     fn news(own: &LocalPlayerState) -> Option<&'static str> {
         // Before the first ship, nothing has sunk.
-        (!own.afloat() && own.deaths > 0).then_some("sunk")
+        (!own.afloat() && own.deaths > 0).then(|| say("ship.sunk"))
     }
 
     fn score(own: &LocalPlayerState) -> Option<i32> {
@@ -185,7 +184,7 @@ impl Cartridge for ArenaPage {
         let first = self.stage.effects.len();
         live::add_effect(event, &mut self.stage);
         cues::play(&self.stage, first, cues);
-        let name = |player: u16| image.client.name_of(PlayerId(player)).unwrap_or("someone").to_owned();
+        let name = |player: u16| image.client.name_of(PlayerId(player)).unwrap_or(say("someone")).to_owned();
         match *event {
             ArenaEvent::KillFeed { victim, by, cause, bounty } => {
                 let own = image.own_player().map(|own| own.0);
@@ -198,7 +197,7 @@ impl Cartridge for ArenaPage {
                 self.tell(word, cues);
             }
             ArenaEvent::Assisted { victim } => {
-                cues.toast(&format!("assist: {} · +{SCORE_ASSIST}", name(victim.0)), "good");
+                cues.toast(&say_with("ship.assist", &[("name", &name(victim.0)), ("points", &SCORE_ASSIST.to_string())]), "good");
                 cues.play_here(sounds::KILL, 0.25);
             }
             _ => {}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use broadside_arena::Cause;
 use broadside_arena::rules::{SCORE_BOUNTY, SCORE_KILL};
+use broadside_client::words::{say, say_count, say_with};
 
 /// Ships sunk in one life from which on it is a run worth a word, and of others a word to everyone.
 const RUN: u32 = 3;
@@ -70,23 +71,25 @@ impl Rivals {
         if own != Some(by) {
             let text = match (run, ended) {
                 (run, _) if run >= BIG_RUN && run.is_multiple_of(BIG_RUN) => {
-                    format!("{} has sunk {run} in a row", name(by))
+                    say_with("rivals.run-of", &[("name", &name(by)), ("count", &run.to_string())])
                 }
-                (_, ended) if ended >= BIG_RUN => format!("{} ended a run of {ended}", name(by)),
+                (_, ended) if ended >= BIG_RUN => {
+                    say_with("rivals.run-ended", &[("name", &name(by)), ("count", &ended.to_string())])
+                }
                 _ => return None,
             };
             return Some(Word::News(text));
         }
-        let mut text = format!("you sank {}", name(victim));
+        let mut text = say_with("ship.you-sank", &[("name", &name(victim))]);
         if kill.bounty {
-            text.push_str(&format!(" · bounty, +{}", SCORE_KILL + SCORE_BOUNTY));
+            text.push_str(&say_with("rivals.bounty", &[("points", &(SCORE_KILL + SCORE_BOUNTY).to_string())]));
         }
         if run >= RUN {
-            text.push_str(&format!(" · {run} in a row"));
+            text.push_str(&say_with("rivals.run", &[("count", &run.to_string())]));
         }
         if self.nemesis == Some(victim) {
             self.nemesis = None;
-            return Some(Word::Revenge(format!("revenge: {text}")));
+            return Some(Word::Revenge(say_with("rivals.revenge", &[("text", &text)])));
         }
         Some(Word::Won(text))
     }
@@ -96,26 +99,27 @@ impl Rivals {
 fn how(kill: Kill, by: Option<&str>) -> String {
     let Some(by) = by else {
         return match kill.cause {
-            Cause::Rock => "you hit a rock",
-            Cause::Border => "you got lost in the void",
-            Cause::Cannon | Cause::Rail | Cause::Mine => "you went down under fire",
+            Cause::Rock => say("verb.you.hit a rock"),
+            Cause::Border => say("verb.you.got lost in the void"),
+            Cause::Cannon | Cause::Rail | Cause::Mine => say("verb.you.went down under fire"),
         }
         .to_owned();
     };
     let weapon = match kill.cause {
-        Cause::Cannon => "cannon",
-        Cause::Rail => "rail",
-        Cause::Mine => "mine",
+        Cause::Cannon => say("weapon.cannon"),
+        Cause::Rail => say("weapon.rail"),
+        Cause::Mine => say("weapon.mine"),
         Cause::Rock | Cause::Border => "",
     };
-    let mut text = format!("by {by}");
+    let mut text = say_with("ship.sunk-by", &[("name", by)]);
     if !weapon.is_empty() {
         text.push_str(" · ");
         text.push_str(weapon);
     }
     if let Some(distance) = kill.distance {
         // Rounded to ten: ships drift on while the line is read.
-        text.push_str(&format!(" · {} units away", (distance / 10.0).round() as u32 * 10));
+        text.push_str(" · ");
+        text.push_str(&say_count("units-away", (distance / 10.0).round() as u32 * 10));
     }
     text
 }
@@ -129,6 +133,7 @@ mod tests {
     }
 
     fn take(rivals: &mut Rivals, kill: Kill) -> Option<Word> {
+        broadside_client::words::add_for_tests(include_str!("../assets/languages/en.json"));
         rivals.take(kill, Some(1), |player| format!("P{player}"))
     }
 

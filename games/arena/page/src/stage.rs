@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use broadside_client::words::say;
 use broadside_arena::pickup::Boon;
 use glam::Vec2;
 
@@ -273,9 +274,9 @@ impl Stage {
     #[must_use]
     pub(crate) fn tag<'a>(&self, player: u16, name: &'a str) -> Cow<'a, str> {
         let marks = [
-            (self.bounty == Some(player), " · bounty"),
-            (self.nemesis == Some(player), " · revenge"),
-            (self.away.contains(&player), " … away"),
+            (self.bounty == Some(player), say("tag.bounty")),
+            (self.nemesis == Some(player), say("tag.revenge")),
+            (self.away.contains(&player), say("tag.away")),
         ];
         if marks.iter().all(|(is, _)| !is) {
             return Cow::Borrowed(name);

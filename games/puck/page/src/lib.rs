@@ -16,6 +16,7 @@ mod scene;
 mod sounds;
 mod title;
 
+use broadside_client::words::{say, say_count, say_or, say_with};
 use broadside_client::{
     Cartridge, Color, Controls, Cues, Focus, Framing, Image, Page, Pen, Place, Report, Sound, SoundId,
 };
@@ -52,8 +53,6 @@ struct PuckPage {
 
 impl Cartridge for PuckPage {
     type Game = Puck;
-    const GUEST: &'static str = "Skater";
-    const GO: &'static str = "puck!";
     const SOUNDS: &'static [Sound] = &sounds::SOUNDS;
     const FRAMING: Framing =
         Framing::whole(Vec2::new(2.0 * (HALF_LENGTH + GOAL_DEPTH + MARGIN.x), 2.0 * (HALF_WIDTH + MARGIN.y)));
@@ -86,12 +85,12 @@ impl Cartridge for PuckPage {
         self.draw_play(pen);
         let status = image.client.match_status();
         if status.is_some_and(|status| status.phase == MatchPhase::Waiting) {
-            pen.text("shoot around until somebody joins", Vec2::new(0.0, HALF_WIDTH * 0.5), 17.0, ice::WORDS);
+            pen.text(say("alone"), Vec2::new(0.0, HALF_WIDTH * 0.5), 17.0, ice::WORDS);
         }
     }
 
     fn welcome(name: &str) -> String {
-        format!("on the ice, {name}")
+        say_with("welcome", &[("name", name)])
     }
 
     fn still_clock(&self, image: &Image<'_, Puck>) -> Option<u32> {
@@ -141,13 +140,16 @@ impl Cartridge for PuckPage {
                 self.effects.score(team);
                 cues.shake(0.5);
                 cues.play_here(sounds::HORN, 0.9);
-                let name = by.and_then(|by| image.client.name_of(by)).unwrap_or("nobody");
+                let name = by.and_then(|by| image.client.name_of(by)).unwrap_or(say("replay.nobody"));
                 let mine = own.and_then(|own| self.scene.team_of(own));
                 let tone = if mine == Some(team) { "good" } else { "" };
                 let text = match (own_goal, by) {
-                    (_, None) => format!("goal for {}", TEAMS[usize::from(team)]),
-                    (true, Some(_)) => format!("own goal by {name}"),
-                    (false, Some(_)) => format!("goal by {name}"),
+                    (_, None) => {
+                        let team = TEAMS[usize::from(team)];
+                        say_with("goal.for", &[("team", say_or(&["team.teams.", team].concat(), team))])
+                    }
+                    (true, Some(_)) => say_with("goal.own", &[("name", name)]),
+                    (false, Some(_)) => say_with("goal.by", &[("name", name)]),
                 };
                 cues.toast(&text, tone);
             }
@@ -188,11 +190,11 @@ impl Cartridge for PuckPage {
 
     fn match_note(&self, status: &MatchStatus, image: &Image<'_, Puck>) -> String {
         match status.phase {
-            MatchPhase::Waiting => "waiting for somebody to play against".to_owned(),
-            MatchPhase::Results if status.winner.is_none() => "a draw: the rematch starts by itself".to_owned(),
-            MatchPhase::Results => "the rematch starts by itself".to_owned(),
-            _ if image.client.room_state().overtime => "overtime: the next goal wins".to_owned(),
-            _ => format!("{} goals win", status.teams.first().map_or(0, |team| team.goal)),
+            MatchPhase::Waiting => say("match.waiting").to_owned(),
+            MatchPhase::Results if status.winner.is_none() => say("rematch.draw").to_owned(),
+            MatchPhase::Results => say("rematch").to_owned(),
+            _ if image.client.room_state().overtime => say("overtime").to_owned(),
+            _ => say_count("goals-win", status.teams.first().map_or(0, |team| team.goal)),
         }
     }
 

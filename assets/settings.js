@@ -1,0 +1,113 @@
+// What this person has set, and the texts of the page in their language. Runs once the page is parsed, before the game's program: chooses
+// the language, fetches its table, puts its texts where elements name them, and lets the style sheets know about motion, contrast and size.
+(() => {
+  "use strict";
+  // Languages with a table; "xr" is made of English, to try a layout from right to left.
+  const LANGUAGES = ["en", "de", "es"];
+  const PSEUDO = "xr";
+  const KEY = "broadside.settings";
+  const VERSION = 1;
+  const page = window.broadside;
+  if (!page) return;
+  // Tables are beside this file.
+  const tables = new URL("languages/", document.currentScript.src).href;
+
+  // The stored settings; whatever else is stored there counts as none.
+  const read = () => {
+    try {
+      const stored = JSON.parse(localStorage.getItem(KEY));
+      if (stored && typeof stored === "object" && stored.version === VERSION) return stored;
+    } catch {
+      // Private windows have no storage, and any text may be in it.
+    }
+    return { version: VERSION };
+  };
+
+  let settings = read();
+  const one = (name, choices) => (choices.includes(settings[name]) ? settings[name] : choices[0]);
+
+  // What style sheets see of the settings.
+  const show = () => {
+    const { dataset, style } = document.documentElement;
+    dataset.motion = one("motion", ["system", "reduced", "full"]);
+    dataset.contrast = one("contrast", ["system", "high"]);
+    dataset.palette = one("palette", ["usual", "safe"]);
+    style.setProperty("--text", one("text", [100, 115, 130, 150]) / 100);
+  };
+
+  const changed = () => {
+    show();
+    dispatchEvent(new Event("broadside-settings"));
+  };
+
+  page.settings = {
+    get: (name) => settings[name],
+    all: () => settings,
+    // Changes some; undefined removes one.
+    set: (changes) => {
+      settings = { ...read(), ...settings, ...changes };
+      try {
+        localStorage.setItem(KEY, JSON.stringify(settings));
+      } catch {
+        // They last as long as the page.
+      }
+      changed();
+    },
+    reset: () => {
+      settings = { version: VERSION };
+      try {
+        localStorage.removeItem(KEY);
+      } catch {
+        // As above.
+      }
+      changed();
+    },
+  };
+
+  // The language of the address, of the settings, or the first of the browser's that has a table.
+  const choose = () => {
+    const asked = new URLSearchParams(location.search).get("lang");
+    if (asked === PSEUDO) return PSEUDO;
+    const wanted = [asked, settings.language, ...(navigator.languages || [])];
+    const known = wanted.map((tag) => String(tag || "").toLowerCase().split("-")[0]);
+    return known.find((tag) => LANGUAGES.includes(tag)) || LANGUAGES[0];
+  };
+
+  // Brackets show where a text ends; the mark inside turns Latin letters around. Places of values stay.
+  const pseudo = (text) => `[${text.split(/(\{[^}]*\})/).map((part) => (part.startsWith("{") || !part ? part : `\u202e${part}\u202c`)).join("")}]`;
+
+  const language = choose();
+  const root = document.documentElement;
+  root.lang = language === PSEUDO ? "en" : language;
+  root.dir = language === PSEUDO ? "rtl" : "ltr";
+  const rules = new Intl.PluralRules(root.lang);
+  const formats = [0, 1, 2].map((digits) => new Intl.NumberFormat(root.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: digits === 0 }));
+  page.plural = (count) => rules.select(count);
+  page.number = (value, digits) => formats[Math.min(digits, 2)].format(value);
+  page.lang = language;
+
+  const say = (key) => page.words[key] ?? key;
+  // Puts the texts where elements below `place` name them.
+  const word = (place) => {
+    for (const element of place.querySelectorAll("[data-text]")) element.textContent = say(element.dataset.text);
+    for (const [name, attribute] of [["label", "aria-label"], ["title", "title"], ["place", "placeholder"]]) {
+      for (const element of place.querySelectorAll(`[data-${name}]`)) element.setAttribute(attribute, say(element.dataset[name]));
+    }
+  };
+  page.words = {};
+  page.say = say;
+  page.word = word;
+
+  const load = async () => {
+    const name = language === PSEUDO ? "en" : language;
+    const answer = await fetch(`${tables}${name}.json`);
+    if (!answer.ok) throw new Error(`languages/${name}.json: the server answered ${answer.status}`);
+    const words = await answer.json();
+    page.words = language === PSEUDO ? Object.fromEntries(Object.entries(words).map(([key, text]) => [key, pseudo(text)])) : words;
+    // The page comes in English.
+    if (language !== LANGUAGES[0]) word(document);
+  };
+  show();
+  // The program waits for this; without a table it says keys, and the page's own texts stay English.
+  page.language = load().catch((wrong) => console.error(`no texts: ${wrong}`));
+})();
