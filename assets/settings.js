@@ -12,6 +12,14 @@
   // Tables are beside this file.
   const tables = new URL("languages/", document.currentScript.src).href;
 
+  const old = (key) => {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null;
+    }
+  };
+
   // The stored settings; whatever else is stored there counts as none.
   const read = () => {
     try {
@@ -20,7 +28,9 @@
     } catch {
       // Private windows have no storage, and any text may be in it.
     }
-    return { version: VERSION };
+    // As kept by earlier versions of the page.
+    const [volume, muted, effects] = ["volume", "muted", "effects"].map((name) => old(`broadside.${name}`));
+    return { version: VERSION, ...(volume && { volume: Number(volume) }), ...(muted && { muted: muted === "1" }), ...(effects && { effects }) };
   };
 
   let settings = read();
@@ -41,8 +51,9 @@
   };
 
   page.settings = {
-    get: (name) => settings[name],
-    all: () => settings,
+    get values() {
+      return settings;
+    },
     // Changes some; undefined removes one.
     set: (changes) => {
       settings = { ...read(), ...settings, ...changes };
@@ -56,13 +67,38 @@
     reset: () => {
       settings = { version: VERSION };
       try {
-        localStorage.removeItem(KEY);
+        localStorage.setItem(KEY, JSON.stringify(settings));
       } catch {
         // As above.
       }
       changed();
     },
   };
+
+  // The panel is loaded when it is first opened.
+  const panel = new URL("settings/panel.js", document.currentScript.src).href;
+  document.addEventListener("click", async (event) => {
+    const opener = event.target.closest && event.target.closest("[data-act=settings]");
+    if (!opener) return;
+    try {
+      (await import(panel)).open();
+    } catch (wrong) {
+      console.error(`the settings could not be opened: ${wrong}`);
+    }
+  });
+
+  // A panel over the game keeps the keyboard: after its last control comes its first.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Tab" || document.querySelector("dialog[open]")) return;
+    const open = Array.from(document.querySelectorAll(".panel:not([hidden])")).pop();
+    if (!open) return;
+    const controls = Array.from(open.querySelectorAll("button, input, a[href]")).filter((control) => !control.disabled && control.checkVisibility());
+    const [first, last] = [controls[0], controls[controls.length - 1]];
+    const outside = !open.contains(document.activeElement);
+    if (!first || !(outside || document.activeElement === (event.shiftKey ? first : last))) return;
+    event.preventDefault();
+    (event.shiftKey ? last : first).focus();
+  });
 
   // The language of the address, of the settings, or the first of the browser's that has a table.
   const choose = () => {

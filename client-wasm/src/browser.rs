@@ -42,16 +42,28 @@ pub(crate) fn focused() -> bool {
     document().is_none_or(|d| d.has_focus().unwrap_or(true))
 }
 
-/// Whether the system setting asks for reduced motion.
+/// Whether the player's setting, or else the system's, asks for reduced motion.
 #[must_use]
 pub(crate) fn wants_calm() -> bool {
-    matches("(prefers-reduced-motion: reduce)")
+    let root = document().and_then(|document| document.document_element());
+    match root.and_then(|root| root.get_attribute("data-motion")).as_deref() {
+        Some("reduced") => true,
+        Some("full") => false,
+        Some(_) | None => matches("(prefers-reduced-motion: reduce)"),
+    }
 }
 
 /// Whether the main pointer is a finger.
 #[must_use]
 pub(crate) fn is_held() -> bool {
     matches("(pointer: coarse)")
+}
+
+/// Closes the dialog that is open over the page; `false` without one.
+pub(crate) fn close_dialog(document: &Document) -> bool {
+    let Some(dialog) = document.query_selector("dialog[open]").ok().flatten() else { return false };
+    let close = js_sys::Reflect::get(&dialog, &"close".into()).ok().and_then(|close| close.dyn_into().ok());
+    close.is_some_and(|close: js_sys::Function| close.call0(&dialog).is_ok())
 }
 
 fn matches(query: &str) -> bool {

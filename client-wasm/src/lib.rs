@@ -17,6 +17,7 @@
 //! | `input` | keyboard, mouse, touch, gamepad |
 //! | `synth`, `sound` | computes and plays sounds |
 //! | `words` | the texts of the page, in the player's language |
+//! | `settings` | what the player has set |
 //! | `quality` | which renderer and effects this machine can afford |
 //! | `browser`, `probe`, `random` | the browser's API, the state for tests, randomness for visual effects |
 //!
@@ -42,6 +43,7 @@ mod probe;
 mod quality;
 mod random;
 mod score;
+mod settings;
 mod simulated_link;
 mod socket;
 mod sound;
@@ -61,7 +63,7 @@ pub use particles::{Particle, ParticleShape, Particles};
 pub use pen::{FullSurface, Pen, Surface, Window};
 pub use probe::Report;
 pub use random::Random;
-pub use sound::{Sound, SoundId};
+pub use sound::{Sound, SoundGroup, SoundId};
 #[doc(hidden)]
 pub use wasm_bindgen;
 

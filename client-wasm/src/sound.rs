@@ -3,15 +3,10 @@
 use glam::Vec2;
 use web_sys::{AudioBuffer, AudioContext, AudioContextState, AudioNode, BiquadFilterType, GainNode, OscillatorType};
 
-use crate::browser;
 use crate::score::{self, Note, Tension};
+use crate::settings::Volumes;
 use crate::synth::{RATE, SHELL};
 
-/// Storage keys of volume and mute.
-const VOLUME_KEY: &str = "broadside.volume";
-const MUTED_KEY: &str = "broadside.muted";
-/// Storage key of the score: 0 if it is off.
-const SCORE_KEY: &str = "broadside.score";
 /// The same sound twice within this time, in seconds, is played once.
 const APART: f64 = 0.028;
 /// Distance at which a sound is half as loud, and at which it comes from one side, as shares of the width of the game's view.
@@ -28,6 +23,17 @@ const AHEAD_S: f64 = 0.35;
 /// Sounds kept until the next image; among that many, one more is not missed.
 const QUEUED_MAX: usize = 64;
 
+/// Sounds that share a volume setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SoundGroup {
+    /// What happens in the game.
+    Effects,
+    /// Music.
+    Music,
+    /// Clicks and chimes of the interface.
+    Voice,
+}
+
 /// A sound of the shell or of a game.
 #[derive(Debug, Clone, Copy)]
 pub struct Sound {
@@ -36,19 +42,27 @@ pub struct Sound {
     /// The volume that it starts with and keeps, looping without an end, until [`Cues::drive`](crate::Cues::drive) changes it; `None` for a sound that
     /// is played when something happens.
     pub looped: Option<f32>,
+    /// Whose volume setting it follows.
+    pub group: SoundGroup,
 }
 
 impl Sound {
     /// A sound that is played when something happens.
     #[must_use]
     pub const fn once(samples: fn() -> Vec<f32>) -> Sound {
-        Sound { samples, looped: None }
+        Sound { samples, looped: None, group: SoundGroup::Effects }
     }
 
     /// A sound that always plays, at first with this volume.
     #[must_use]
     pub const fn looped(samples: fn() -> Vec<f32>, gain: f32) -> Sound {
-        Sound { samples, looped: Some(gain) }
+        Sound { samples, looped: Some(gain), group: SoundGroup::Effects }
+    }
+
+    /// This sound, with the volume of another group.
+    #[must_use]
+    pub const fn of(self, group: SoundGroup) -> Sound {
+        Sound { group, ..self }
     }
 }
 
@@ -127,11 +141,7 @@ pub(crate) struct Ear {
 pub(crate) struct Speaker {
     sounds: Vec<Sound>,
     mixer: Option<Mixer>,
-    /// 0..=100.
-    volume: u32,
-    muted: bool,
-    /// Whether the score plays.
-    scored: bool,
+    volumes: Volumes,
     tension: Tension,
 }
 
@@ -144,6 +154,10 @@ struct Mixer {
     score: GainNode,
     /// The next step of the score, and when it is due.
     step: (u32, f64),
+    /// In the order of [`SoundGroup`].
+    groups: [GainNode; 3],
+    /// The loops, which are effects too.
+    looping: GainNode,
     buffers: Vec<AudioBuffer>,
     last: Vec<f64>,
     /// The sounds that always play.
@@ -151,14 +165,11 @@ struct Mixer {
 }
 
 impl Speaker {
-    /// A speaker with the stored volume, for the sounds of the shell and of a game.
+    /// A speaker with these volumes, for the sounds of the shell and of a game.
     #[must_use]
-    pub(crate) fn new(own: &[Sound]) -> Self {
-        let volume = browser::recall(VOLUME_KEY).and_then(|v| v.parse().ok()).unwrap_or(70).min(100);
+    pub(crate) fn new(own: &[Sound], volumes: Volumes) -> Self {
         let sounds = SHELL.iter().chain(own).copied().collect();
-        let muted = browser::recall(MUTED_KEY).as_deref() == Some("1");
-        let scored = browser::recall(SCORE_KEY).as_deref() != Some("0");
-        Speaker { sounds, mixer: None, volume, muted, scored, tension: Tension::default() }
+        Speaker { sounds, mixer: None, volumes, tension: Tension::default() }
     }
 
     /// Call it in a gesture's handler: the first call opens the audio, later ones resume it if the browser suspended it.
@@ -176,47 +187,25 @@ impl Speaker {
     }
 
     #[must_use]
-    pub(crate) fn volume(&self) -> u32 {
-        self.volume
+    pub(crate) fn volumes(&self) -> Volumes {
+        self.volumes
     }
 
-    #[must_use]
-    pub(crate) fn muted(&self) -> bool {
-        self.muted
-    }
-
-    /// Sets the volume, 0..=100, and stores it.
-    pub(crate) fn set_volume(&mut self, volume: u32) {
-        self.volume = volume.min(100);
-        self.muted = false;
-        self.remember();
-    }
-
-    /// Mutes or unmutes, and stores it.
-    pub(crate) fn toggle_mute(&mut self) {
-        self.muted = !self.muted;
-        self.remember();
-    }
-
-    /// Switches the score on or off, and stores it. Gives whether it is on.
-    pub(crate) fn toggle_score(&mut self) -> bool {
-        self.scored = !self.scored;
-        browser::remember(SCORE_KEY, if self.scored { "1" } else { "0" });
-        self.scored
-    }
-
-    fn remember(&self) {
-        browser::remember(VOLUME_KEY, &self.volume.to_string());
-        browser::remember(MUTED_KEY, if self.muted { "1" } else { "0" });
+    pub(crate) fn set_volumes(&mut self, volumes: Volumes) {
+        self.volumes = volumes;
         self.apply_volume();
     }
 
     fn apply_volume(&self) {
-        if let Some(mixer) = &self.mixer {
-            let share = if self.muted { 0.0 } else { self.volume as f32 / 100.0 };
-            // Perceived loudness is about the square.
-            mixer.master.gain().set_value(share * share);
+        let Some(mixer) = &self.mixer else { return };
+        let Volumes { master, effects, music, voice, muted, .. } = self.volumes;
+        // Perceived loudness is about the square.
+        let loud = |volume: u32| (volume as f32 / 100.0).powi(2);
+        mixer.master.gain().set_value(if muted { 0.0 } else { loud(master) });
+        for (group, volume) in mixer.groups.iter().zip([effects, music, voice]) {
+            group.gain().set_value(loud(volume));
         }
+        mixer.looping.gain().set_value(loud(effects));
     }
 
     /// Computes at most one missing sound: called once per image, so that no image stutters.
@@ -227,8 +216,9 @@ impl Speaker {
     }
 
     pub(crate) fn click(&mut self, sound: SoundId) {
+        let group = group_of(&self.sounds, sound);
         if let Some(mixer) = &mut self.mixer {
-            mixer.play(sound, 0.5, 0.0, 1.0, false);
+            mixer.play((sound, group), 0.5, 0.0, 1.0, false);
         }
     }
 
@@ -244,13 +234,14 @@ impl Speaker {
         if std::mem::take(ducks) {
             mixer.duck();
         }
-        mixer.play_score(if self.scored { ear.loud } else { 0.0 }, tension);
+        mixer.play_score(if self.volumes.score { ear.loud } else { 0.0 }, tension);
         for Cry { sound, at, gain, muffled } in once.drain(..) {
             let off = at - ear.at;
             let near = 1.0 / (1.0 + (off.length() / (HALF_AT * ear.view)).powi(2));
             if near * gain > 0.02 {
                 let pitch = 0.94 + 0.12 * (at.x * 0.37 + at.y * 0.73).fract().abs();
                 let side = (off.x / (SIDE_AT * ear.view)).clamp(-0.85, 0.85);
+                let sound = (sound, group_of(&self.sounds, sound));
                 mixer.play(sound, gain * near * ear.loud, side, pitch, muffled);
             }
         }
@@ -258,6 +249,10 @@ impl Speaker {
             mixer.drive(sound, gain * ear.loud, rate);
         }
     }
+}
+
+fn group_of(sounds: &[Sound], SoundId(sound): SoundId) -> SoundGroup {
+    sounds.get(sound).map_or(SoundGroup::Effects, |sound| sound.group)
 }
 
 impl Mixer {
@@ -268,12 +263,18 @@ impl Mixer {
         let limiter = context.create_dynamics_compressor().ok()?;
         master.connect_with_audio_node(&limiter).ok()?;
         limiter.connect_with_audio_node(&context.destination()).ok()?;
-        let (below, score) = (context.create_gain().ok()?, context.create_gain().ok()?);
+        let below = context.create_gain().ok()?;
         below.connect_with_audio_node(&master).ok()?;
-        score.connect_with_audio_node(&below).ok()?;
+        let into = |node: &GainNode| {
+            let gain = context.create_gain().ok()?;
+            gain.connect_with_audio_node(node).ok()?;
+            Some(gain)
+        };
+        let (groups, looping) = ([into(&master)?, into(&below)?, into(&master)?], into(&below)?);
+        let score = into(&groups[SoundGroup::Music as usize])?;
         score.gain().set_value(0.0);
         let (buffers, last, loops) = (Vec::new(), vec![-1.0; sounds], Vec::new());
-        Some(Mixer { context, master, below, score, step: (0, 0.0), buffers, last, loops })
+        Some(Mixer { context, master, below, score, step: (0, 0.0), groups, looping, buffers, last, loops })
     }
 
     fn prepare(&mut self, sounds: &[Sound]) {
@@ -286,18 +287,19 @@ impl Mixer {
         }
         self.buffers.push(buffer);
         if let Some(gain) = sound.looped {
-            self.start_loop(SoundId(number), gain);
+            self.start_loop(SoundId(number), gain, sound.group);
         }
     }
 
-    fn start_loop(&mut self, sound: SoundId, gain: f32) -> Option<()> {
+    fn start_loop(&mut self, sound: SoundId, gain: f32, group: SoundGroup) -> Option<()> {
         let source = self.context.create_buffer_source().ok()?;
         source.set_buffer(self.buffers.get(sound.0));
         source.set_loop(true);
         let volume = self.context.create_gain().ok()?;
         volume.gain().set_value(gain);
         source.connect_with_audio_node(&volume).ok()?;
-        volume.connect_with_audio_node(&self.below).ok()?;
+        let group = if group == SoundGroup::Effects { &self.looping } else { &self.groups[group as usize] };
+        volume.connect_with_audio_node(group).ok()?;
         source.start().ok()?;
         self.loops.push((sound, volume, source));
         Some(())
@@ -311,7 +313,14 @@ impl Mixer {
         let _ = source.playback_rate().set_target_at_time(rate, now, 0.15);
     }
 
-    fn play(&mut self, SoundId(sound): SoundId, gain: f32, pan: f32, rate: f32, muffled: bool) -> Option<()> {
+    fn play(
+        &mut self,
+        (SoundId(sound), group): (SoundId, SoundGroup),
+        gain: f32,
+        pan: f32,
+        rate: f32,
+        muffled: bool,
+    ) -> Option<()> {
         let now = self.context.current_time();
         let last = self.last.get_mut(sound)?;
         if now - *last < APART {
@@ -335,7 +344,7 @@ impl Mixer {
         } else {
             volume.connect_with_audio_node(&side).ok()?;
         }
-        side.connect_with_audio_node(&self.master).ok()?;
+        side.connect_with_audio_node(&self.groups[group as usize]).ok()?;
         source.start().ok()
     }
 

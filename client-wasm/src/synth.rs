@@ -3,13 +3,17 @@
 use std::f32::consts::TAU;
 
 use crate::random::Random;
-use crate::sound::Sound;
+use crate::sound::{Sound, SoundGroup};
 
 /// Samples per second.
 pub const RATE: f32 = 32_000.0;
 
 /// The sounds of the shell, in the order of their [`SoundId`](crate::SoundId)s.
-pub(crate) const SHELL: [Sound; 4] = [Sound::once(click), Sound::once(mark), Sound::once(begin), Sound::once(won)];
+pub(crate) const SHELL: [Sound; 4] = [voice(click), voice(mark), voice(begin), voice(won)];
+
+const fn voice(samples: fn() -> Vec<f32>) -> Sound {
+    Sound::once(samples).of(SoundGroup::Voice)
+}
 
 fn click() -> Vec<f32> {
     tone(0.05, |t| sine(900.0 * t) * 0.5 * (-t * 90.0).exp())

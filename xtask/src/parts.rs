@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 pub(crate) const FILE: &str = "page.html";
 
 /// The parts that a page has a place for.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "title",
     "description",
     "logo",
@@ -19,7 +19,17 @@ const PARTS: [&str; 12] = [
     "touch",
     "hud",
     "icons",
+    "actions",
 ];
+
+/// What any game's keys may do, for the settings: the usual keys of each, and its text.
+const USUAL_ACTIONS: &str = "\
+<li data-do=\"KeyW\" data-keys=\"KeyW ArrowUp\" data-text=\"do.up\"></li>
+<li data-do=\"KeyS\" data-keys=\"KeyS ArrowDown\" data-text=\"do.down\"></li>
+<li data-do=\"KeyA\" data-keys=\"KeyA ArrowLeft\" data-text=\"do.left\"></li>
+<li data-do=\"KeyD\" data-keys=\"KeyD ArrowRight\" data-text=\"do.right\"></li>
+<li data-do=\"Space\" data-keys=\"Space Mouse0\" data-text=\"do.first\"></li>
+<li data-do=\"KeyE\" data-keys=\"KeyE ShiftLeft ShiftRight Mouse2\" data-text=\"do.second\"></li>";
 
 /// Fills the places of a page, such as `@title@`, from the text of a `page.html`, which may be empty. `package` is that of the game's
 /// page: the title comes from its name if the game has none.
@@ -33,7 +43,8 @@ pub(crate) fn fill(page: &str, own: &str, package: &str) -> Result<String> {
             "title" => title.clone(),
             "description" => format!("{title}: a game in your browser."),
             "logo" => format!("<h1 id=\"logo\">{title}</h1>"),
-            "player" => "name".to_owned(),
+            "player" => "<span data-text=\"name\"></span>".to_owned(),
+            "actions" => USUAL_ACTIONS.to_owned(),
             _ => String::new(),
         });
         page = page.replace(&format!("@{name}@"), &text);

@@ -77,7 +77,7 @@ const NOT_FIRST: [&str; 15] = [
     "replay_bg.wasm",
     "wire.html",
 ];
-const NOT_FIRST_FOLDERS: [&str; 6] = [DEV, "pages", "r", "replay", "u", "friend"];
+const NOT_FIRST_FOLDERS: [&str; 7] = [DEV, "pages", "settings", "r", "replay", "u", "friend"];
 
 /// Files that hold compressed data already.
 const COMPRESSED: [&str; 10] = ["png", "jpg", "jpeg", "webp", "avif", "ogg", "opus", "mp3", "m4a", "woff2"];

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check there is, cheapest first, ending at the first that fails.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
@@ -123,16 +124,18 @@ fn foreign() -> Result<()> {
     let program = toolchain::ensure_node()?;
     run(&mut cargo(PROGRAMS))?;
     for folder in ["packages/client", "examples/javascript"].map(|folder| root().join(folder)) {
-        // Packages are fetched once, and again when their lock file changes.
-        let (lock, fetched) = (folder.join("package-lock.json"), folder.join("node_modules/.package-lock.json"));
-        let npm = |arguments: &[&str]| {
-            let programs = target_dir().join("debug");
-            run(Command::new(&program).args(arguments).current_dir(&folder).env("BROADSIDE_PROGRAMS", programs))
-        };
-        if fetched.metadata().and_then(|made| made.modified()).ok() < Some(lock.metadata()?.modified()?) {
-            npm(&["ci", "--ignore-scripts", "--no-audit", "--no-fund"])?;
-        }
-        npm(&["test"])?;
+        ensure_packages(&program, &folder)?;
+        let programs = target_dir().join("debug");
+        run(Command::new(&program).arg("test").current_dir(&folder).env("BROADSIDE_PROGRAMS", programs))?;
+    }
+    Ok(())
+}
+
+/// Fetches the packages of a folder once, and again when their lock file changes.
+fn ensure_packages(npm: &Path, folder: &Path) -> Result<()> {
+    let (lock, fetched) = (folder.join("package-lock.json"), folder.join("node_modules/.package-lock.json"));
+    if fetched.metadata().and_then(|made| made.modified()).ok() < Some(lock.metadata()?.modified()?) {
+        run(Command::new(npm).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder))?;
     }
     Ok(())
 }
@@ -146,6 +149,7 @@ fn embedded_site() -> Result<()> {
 /// Always with `--workspace`, like the steps before: other selections of packages would build the dependencies again.
 fn browser() -> Result<()> {
     let tools = toolchain::ensure_browser()?;
+    ensure_packages(&toolchain::ensure_node()?, &root().join("xtask/tests/browser/npm"))?;
     let (arena, puck) = (Game::arena(), Game::named("puck")?);
     site::build(&arena)?;
     site::build(&puck)?;

@@ -16,7 +16,6 @@ use crate::cartridge::Cartridge;
 use crate::hud::tab::TabFacts;
 use crate::input::controls::Controls;
 use crate::sound::SoundId;
-use crate::words::say;
 
 impl<C: Cartridge> App<C> {
     /// Runs the action of the clicked button.
@@ -84,6 +83,9 @@ impl<C: Cartridge> App<C> {
     /// Opens or closes the menu over the game; an open chat is closed first.
     pub(super) fn toggle_pause(&mut self) {
         self.devices.borrow_mut().release();
+        if browser::close_dialog(&self.document) {
+            return;
+        }
         if self.chat.is_open() {
             self.close_chat();
         } else if self.scoreboard.is_pinned() {
@@ -91,24 +93,11 @@ impl<C: Cartridge> App<C> {
         } else if self.flow.is_playing() {
             let open = !self.screens.paused();
             self.screens.pause(open);
+            if !open {
+                self.screens.focus_game();
+            }
             self.speaker.click(SoundId::CLICK);
         }
-    }
-
-    pub(super) fn toggle_mute(&mut self) {
-        self.speaker.toggle_mute();
-        self.screens.sound(self.speaker.volume(), self.speaker.muted());
-    }
-
-    pub(super) fn toggle_score(&mut self) {
-        let on = self.speaker.toggle_score();
-        self.play.toast(if on { say("music.on") } else { say("music.off") }, "");
-    }
-
-    pub(super) fn change_volume(&mut self) {
-        self.speaker.set_volume(self.screens.chosen_volume());
-        self.screens.sound(self.speaker.volume(), self.speaker.muted());
-        self.speaker.click(SoundId::MARK);
     }
 
     pub(super) fn change_name(&mut self) {

@@ -11,11 +11,10 @@ use crate::cartridge::Cartridge;
 use crate::flat::Flat;
 use crate::gl::{Painter, context};
 use crate::pen::{FullSurface, Pen, Surface, Window};
+use crate::probe::Report;
 use crate::quality::{EffectsSetting, Quality, Renderer, draws_in_software};
+use crate::settings;
 use crate::words::{say_or, say_with};
-
-/// Storage key of the effects setting.
-const EFFECTS: &str = "broadside.effects";
 
 pub(super) enum Drawing {
     /// The browser has taken the context away, and may give it back.
@@ -24,13 +23,14 @@ pub(super) enum Drawing {
     Simple(Box<Flat>),
 }
 
-/// Opens a renderer for the effects setting of the address, or of the menu.
+/// Opens a renderer for the effects that the address asks for, or else for those that the player has set.
 pub(super) fn open_drawing<C: Cartridge>(
     canvas: &HtmlCanvasElement,
     document: &Document,
+    setting: EffectsSetting,
 ) -> Result<(Quality, Drawing), String> {
-    let text = browser::parameter("effects").or_else(|| browser::recall(EFFECTS));
-    let setting = EffectsSetting::from_text(text.as_deref());
+    let asked = browser::parameter("effects");
+    let setting = asked.map_or(setting, |text| EffectsSetting::from_text(Some(&text)));
     let mut quality = Quality::new(setting, setting == EffectsSetting::Auto && has_gpu(canvas));
     let drawing = open::<C>(canvas, document, &mut quality)?;
     Ok((quality, drawing))
@@ -88,7 +88,15 @@ impl<C: Cartridge> App<C> {
     /// Advances the effects setting: auto, simple, full.
     pub(super) fn change_effects(&mut self) {
         let setting = self.quality.setting.next();
-        browser::remember(EFFECTS, setting.text());
+        settings::change(Report::new().with("effects", setting.text()));
+        self.set_effects(setting);
+    }
+
+    /// Draws with these effects from now on.
+    pub(super) fn set_effects(&mut self, setting: EffectsSetting) {
+        if self.quality.setting == setting {
+            return;
+        }
         self.quality = Quality::new(setting, setting == EffectsSetting::Auto && has_gpu(&self.canvas));
         self.choose_renderer();
         self.show_effects();

@@ -37,7 +37,7 @@ impl<C: Cartridge> App<C> {
         if let Err(missing) = self.lobby.show_modes(C::Game::MODES) {
             browser::log_error(&missing);
         }
-        self.screens.sound(self.speaker.volume(), self.speaker.muted());
+        self.show_volumes();
         self.open_net();
         self.show_effects();
         self.flow.handle_open(PageStart {

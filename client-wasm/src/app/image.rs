@@ -49,7 +49,7 @@ impl<C: Cartridge> App<C> {
         let elapsed = ((now_ms - self.last_ms) / 1000.0) as f32;
         let focused = browser::focused();
         // A window without focus needs at most half of the images, and some browsers request them in hidden tabs too.
-        if browser::hidden() || (!focused && elapsed < UNFOCUSED_S) {
+        if browser::hidden() || elapsed < if focused { self.image_min_s } else { UNFOCUSED_S.max(self.image_min_s) } {
             return;
         }
         self.last_ms = now_ms;
@@ -231,7 +231,7 @@ impl<C: Cartridge> App<C> {
         let Some(client) = shown_client(&self.replay, &self.connection) else { return };
         let cartridge = &self.cartridge;
         let image = image_of(client, &self.flow, &self.lab, 0.0);
-        let meter = Meter { ping_ms: client.stats().rtt_ms, fps: self.fps(), muted: self.speaker.muted() };
+        let meter = Meter { ping_ms: client.stats().rtt_ms, fps: self.fps(), muted: self.speaker.volumes().muted };
         if self.flow.is_spectating() {
             self.screens.show_followed(client.following().and_then(|player| client.name_of(player)).unwrap_or("…"));
         }

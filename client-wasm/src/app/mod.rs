@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `flow` | the shell of the page's flow: performs what the pure core decides |
 //! | `controls` | buttons, menus, sound |
+//! | `settings` | what the player has set, applied |
 //! | `lobby` | the list of rooms, private rooms and their links |
 //! | `chat` | topics, chat, notices, replies |
 //! | `network_lab` | the net graph and the network lab |
@@ -26,6 +27,7 @@ mod lobby;
 mod network_lab;
 mod replay;
 mod scoreboard;
+mod settings;
 mod wiring;
 
 use std::cell::RefCell;
@@ -58,6 +60,7 @@ use crate::hud::screens::Screens;
 use crate::hud::tab::TabTitle;
 use crate::input::{Devices, LastUsed};
 use crate::quality::Quality;
+use crate::settings::Settings;
 use crate::sound::{Sounds, Speaker};
 use chat::PendingRequest;
 use drawing::Drawing;
@@ -124,6 +127,8 @@ pub(crate) struct App<C: Cartridge> {
     /// Skip the game events of the time in which nothing was drawn.
     stale: bool,
     help_until_ms: f64,
+    /// Shortest time between two images, in seconds, as the player has set it.
+    image_min_s: f32,
     /// The simulated link freezes the tab.
     asleep: bool,
 }
@@ -134,12 +139,14 @@ impl<C: Cartridge> App<C> {
     fn new(wake: Rc<dyn Fn()>) -> Result<Self, String> {
         let document = browser::document().ok_or("no document")?;
         let canvas: HtmlCanvasElement = element(&document, "view")?;
+        let set = Settings::read();
         let (quality, drawing) =
-            drawing::open_drawing::<C>(&canvas, &document).map_err(|why| format!("cannot draw: {why}"))?;
+            drawing::open_drawing::<C>(&canvas, &document, set.effects).map_err(|why| format!("cannot draw: {why}"))?;
         let mut camera = Camera::new(C::FRAMING);
-        camera.calm = if browser::wants_calm() { 0.2 } else { 1.0 };
+        camera.calm = settings::calm();
         let last_used = if browser::is_held() { LastUsed::Touch } else { LastUsed::Mouse };
-        let devices = Devices::new(C::key, C::gamepad_button, last_used);
+        let mut devices = Devices::new(C::key, C::gamepad_button, last_used);
+        devices.set_hands(set.keys, set.swapped);
         Ok(App {
             cartridge: C::new(&Page { document: &document })?,
             screens: Screens::new(&document, C::GUEST)?,
@@ -177,12 +184,13 @@ impl<C: Cartridge> App<C> {
             shared: Weak::new(),
             wake,
             devices: Rc::new(RefCell::new(devices)),
-            speaker: Speaker::new(C::SOUNDS),
+            speaker: Speaker::new(C::SOUNDS, set.volumes),
             last_ms: browser::now_ms(),
             images: 0,
             image_s: 1.0 / 60.0,
             stale: false,
             help_until_ms: 0.0,
+            image_min_s: set.image_s,
             asleep: false,
         })
     }

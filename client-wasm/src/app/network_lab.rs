@@ -10,19 +10,25 @@ use crate::browser;
 use crate::cartridge::Cartridge;
 use crate::hud::net_graph::GraphContext;
 use crate::probe::Report;
+use crate::settings::{self, Settings};
 use crate::words::say;
 use broadside_shared::game::{CorrectionCause, Game};
 
 impl<C: Cartridge> App<C> {
-    /// Opens the net graph if the address asks for it.
+    /// Opens the net graph if the address or the settings ask for it.
     pub(super) fn open_net(&mut self) {
-        if browser::parameter("net").as_deref() == Some("1") {
+        if browser::parameter("net").as_deref() == Some("1") || Settings::read().graph {
             self.graph.open(true);
         }
     }
 
     pub(super) fn toggle_net(&mut self) {
         let open = !self.graph.is_open();
+        self.open_graph(open);
+        settings::change(Report::new().with("graph", open));
+    }
+
+    pub(super) fn open_graph(&mut self, open: bool) {
         self.graph.open(open);
         if let Some(connection) = self.connection.as_mut().filter(|_| !open) {
             connection.tap = None;

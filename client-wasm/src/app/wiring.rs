@@ -14,6 +14,7 @@ use crate::cartridge::Cartridge;
 use crate::hud::dom::element;
 use crate::input::{self, Devices};
 use crate::probe;
+use crate::settings;
 
 /// Milliseconds between two calls for a tab in the background.
 const BACKGROUND_MS: i32 = 250;
@@ -71,10 +72,13 @@ pub(super) fn attach<C: Cartridge>(app: &Shared<C>) -> Result<(), String> {
     attach_lab(app, &document)?;
     attach_replay(app, &document, &canvas);
     attach_chat(app, &document, &canvas)?;
-    let shared = Rc::clone(app);
-    listen(&window, "online", move |_: Event| {
-        with(&shared, App::network_is_back);
-    });
+    for (kind, call) in [("online", App::network_is_back as fn(&mut App<C>)), (settings::CHANGED, App::apply_settings)]
+    {
+        let shared = Rc::clone(app);
+        listen(&window, kind, move |_: Event| {
+            with(&shared, call);
+        });
+    }
     let shared = Rc::clone(app);
     listen(&document, "visibilitychange", move |_: Event| {
         with(&shared, App::visibility_changed);

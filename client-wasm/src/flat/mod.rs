@@ -27,6 +27,7 @@ impl Flat {
         let canvas = document.create_element("canvas").ok().and_then(|e| e.dyn_into::<HtmlCanvasElement>().ok());
         let canvas = canvas.ok_or("no canvas")?;
         canvas.set_id("flat");
+        let _ = canvas.set_attribute("aria-hidden", "true");
         let pen = FlatPen::open(&canvas).ok_or("no 2D canvas")?;
         below.insert_adjacent_element("afterend", &canvas).map_err(|_| "no place for a canvas")?;
         Ok(Flat { canvas, pen })

@@ -321,7 +321,7 @@ fn a_link_invites_a_player_without_a_name_and_connects_meanwhile() {
 #[test]
 fn a_broken_link_says_so_and_shows_the_title() {
     let (shell, actions) = Shell::open(PageStart { path: "r/K7", name: name("Ann"), ..PageStart::default() });
-    assert!(actions.contains(&PageAction::ShowCodeError(LINK_WITHOUT_CODE)));
+    assert!(actions.contains(&PageAction::ShowCodeError(say("link.bad-code"))));
     assert!(actions.contains(&PageAction::SetPath(String::new())));
     assert!(shell.page.is_at_title());
 }

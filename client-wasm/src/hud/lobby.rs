@@ -243,6 +243,7 @@ impl Lobby {
         self.invite_link.set_value(link);
         self.copy.text(say("copy-link"));
         self.invite.visible(true);
+        let _ = self.copy.element.focus();
     }
 
     pub(crate) fn close_invite(&mut self) {

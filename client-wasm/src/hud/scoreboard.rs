@@ -110,7 +110,11 @@ impl Scoreboard {
         }
         self.shown = text;
         let more = usize::from(players).saturating_sub(rows.len());
-        self.note.text(&if more > 0 { say_with("scores.more", &[("count", &more.to_string())]) } else { String::new() });
+        self.note.text(&if more > 0 {
+            say_with("scores.more", &[("count", &more.to_string())])
+        } else {
+            String::new()
+        });
         // The row that has the focus keeps it, though it is another element.
         let focused = self.document.active_element().and_then(|focused| focused.get_attribute("data-act"));
         self.rows.set_text_content(None);

@@ -64,6 +64,7 @@ pub(crate) struct Screens {
     name: HtmlInputElement,
     note: Shown,
     pause: Shown,
+    resume: HtmlElement,
     keys: Shown,
     notice: Shown,
     notice_title: Shown,
@@ -96,6 +97,7 @@ impl Screens {
             name: element(document, "name")?,
             note: shown("card-note")?,
             pause: shown("pause")?,
+            resume: element(document, "resume")?,
             keys: shown("keys")?,
             notice: shown("notice")?,
             notice_title: shown("notice-title")?,
@@ -209,6 +211,9 @@ impl Screens {
 
     pub(crate) fn pause(&mut self, open: bool) {
         self.pause.visible(open);
+        if open {
+            let _ = self.resume.focus();
+        }
     }
 
     #[must_use]
@@ -238,7 +243,12 @@ impl Screens {
         self.notice.class(if notice.busy { "panel" } else { "panel still" });
         self.notice_now.visible(notice.now.is_some());
         self.notice_now.text(notice.now.unwrap_or_default());
+        let was_hidden = self.notice.element.hidden();
         self.notice.visible(true);
+        // Where the only button gives up, a key that is still held must not press it.
+        if was_hidden && notice.now.is_some() {
+            let _ = self.notice_now.element.focus();
+        }
     }
 
     pub(crate) fn no_notice(&mut self) {

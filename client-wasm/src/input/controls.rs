@@ -30,8 +30,12 @@ impl Controls {
     pub const PRIMARY: u32 = 16;
     /// The right button of the mouse, E or Shift.
     pub const SECONDARY: u32 = 32;
-    /// The first bit for a game's own keys; the higher ones are free too.
+    /// The first bit for a game's own keys; the higher ones up to bit 29 are free too.
     pub const OWN: u32 = 64;
+    /// A key to turn to the left, for those who play without a pointer. No key is one until the player says so.
+    pub const TURN_LEFT: u32 = 1 << 30;
+    /// The same to the right.
+    pub const TURN_RIGHT: u32 = 1 << 31;
 
     /// The bit of a key by the browser's name for its position; 0 for most.
     #[must_use]

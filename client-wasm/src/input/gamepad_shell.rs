@@ -27,6 +27,8 @@ extern "C" {
     fn play_effect(this: &Actuator, kind: &str, effect: &JsValue) -> Result<JsValue, JsValue>;
 }
 
+/// What can be pressed in an open dialog, which is above every panel.
+const DIALOG: &str = "dialog[open] :is(button, input):enabled:not([hidden], [hidden] *)";
 /// The buttons that can be pressed in an open panel, and where none is open on the page below.
 const PANEL: &str = ".panel:not([hidden]) button:enabled:not([hidden], [hidden] *)";
 const BELOW: &str = ":is(.menu #menu, .replay #replay) button:enabled:not([hidden], [hidden] *)";
@@ -76,7 +78,10 @@ fn stick(axes: &Array, first: u32) -> Vec2 {
 
 /// Moves the keyboard's focus between the buttons of the open screen, or presses the one that has it.
 fn move_focus(document: &Document, menu_move: MenuMove) {
-    let Some(buttons) = find(document, PANEL).or_else(|| find(document, BELOW)) else { return };
+    let Some(buttons) = find(document, DIALOG).or_else(|| find(document, PANEL)).or_else(|| find(document, BELOW))
+    else {
+        return;
+    };
     let count = buttons.length();
     let focused: JsValue = document.query_selector(":focus").ok().flatten().into();
     let at = (0..count).find(|index| buttons.get(*index) == focused);

@@ -11,7 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod listeners;
 pub(crate) mod touch;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use glam::Vec2;
 
@@ -24,6 +24,15 @@ use touch::Thumbs;
 
 /// The pointer that stands for the gamepad in [`Held`]; no browser gives this id.
 const GAMEPAD: i32 = i32::MIN;
+/// The buttons of the mouse as keys, in the order of their bits in an event, and what its first two stand for in any game.
+const MOUSE: [&str; 5] = [MOUSE_LEFT, MOUSE_RIGHT, "Mouse1", "Mouse3", "Mouse4"];
+const MOUSE_LEFT: &str = "Mouse0";
+const MOUSE_RIGHT: &str = "Mouse2";
+/// Stand for turning; no keyboard has them.
+const TURN_LEFT: &str = "TurnLeft";
+const TURN_RIGHT: &str = "TurnRight";
+/// How far a pointer is moved by a hand that rests on the mouse, as a share of half the window.
+const STILL: f32 = 0.01;
 /// Commands kept until the next image; more than a hand can give in that time.
 const COMMANDS_MAX: usize = 8;
 
@@ -49,6 +58,12 @@ pub(crate) enum MenuMove {
 pub(crate) struct Devices {
     /// The bits that a key holds, by the browser's name for its position.
     key_bits: fn(&str) -> u32,
+    /// What keys and buttons of the mouse stand for, where the player has changed that; nothing if empty.
+    keys: BTreeMap<String, String>,
+    /// Whether left and right sticks are swapped.
+    swapped: bool,
+    /// Whether the player turns by keys: the pointer then aims no more, until it moves.
+    turns_by_keys: bool,
     /// The bits that a button of a gamepad holds, by its number.
     gamepad_bits: fn(u32) -> u32,
     /// Keys, and buttons of the mouse, on a touch screen, or of a gamepad.
@@ -129,6 +144,9 @@ impl Devices {
         Devices {
             key_bits,
             gamepad_bits,
+            keys: BTreeMap::new(),
+            swapped: false,
+            turns_by_keys: false,
             held: Held::default(),
             pointer: Vec2::ZERO,
             thumbs: Thumbs::default(),
@@ -140,6 +158,17 @@ impl Devices {
         }
     }
 
+    /// Takes the player's own keys, and whether left and right sticks are swapped. Nothing is held any more: it may mean something else.
+    pub(crate) fn set_hands(&mut self, keys: BTreeMap<String, String>, swapped: bool) {
+        (self.keys, self.swapped) = (keys, swapped);
+        self.release();
+    }
+
+    /// The key or button whose meaning this one has.
+    fn stands_for<'a>(&'a self, code: &'a str) -> &'a str {
+        self.keys.get(code).map_or(code, String::as_str)
+    }
+
     /// What the player asks for, who was last drawn at `own`.
     #[must_use]
     pub(crate) fn controls(&self, own: Vec2, camera: &Camera) -> Controls {
@@ -147,12 +176,14 @@ impl Devices {
             return Controls { own, ..Controls::default() };
         }
         let (pointer, left, right) = match self.last_used {
+            LastUsed::Mouse if self.turns_by_keys => (None, None, None),
             LastUsed::Mouse => (Some(camera.world_at(self.pointer)), None, None),
             LastUsed::Touch => {
                 (None, self.thumbs.left.map(|stick| stick.push()), self.thumbs.right.map(|stick| stick.push()))
             }
             LastUsed::Gamepad => (None, self.gamepad.left, self.gamepad.right),
         };
+        let (left, right) = if self.swapped { (right, left) } else { (left, right) };
         Controls { held: self.held.buttons(), pointer, left, right, own }
     }
 
@@ -171,7 +202,13 @@ impl Devices {
     /// The bits of the key that a touch button stands for.
     #[must_use]
     pub(crate) fn bits_of(&self, code: &str) -> u32 {
-        (self.key_bits)(code)
+        match self.stands_for(code) {
+            MOUSE_LEFT => Controls::PRIMARY,
+            MOUSE_RIGHT => Controls::SECONDARY,
+            TURN_LEFT => Controls::TURN_LEFT,
+            TURN_RIGHT => Controls::TURN_RIGHT,
+            code => (self.key_bits)(code),
+        }
     }
 
     pub(crate) fn poll(&mut self) -> Option<Command> {
@@ -208,7 +245,7 @@ impl Devices {
             return self.steering;
         }
         let pressed = event.down && !event.repeated;
-        if let Some(command) = keys::command(event.code) {
+        if let Some(command) = keys::command(self.stands_for(event.code)) {
             if pressed && self.commands.len() < COMMANDS_MAX {
                 self.commands.push_back(command);
             }
@@ -217,6 +254,7 @@ impl Devices {
         let bits = self.bits_of(event.code);
         if pressed && bits != 0 {
             self.held.key_down(event.code, bits);
+            self.turns_by_keys |= bits & (Controls::TURN_LEFT | Controls::TURN_RIGHT) != 0;
             if self.last_used == LastUsed::Gamepad {
                 self.last_used = LastUsed::Mouse;
             }
@@ -230,10 +268,12 @@ impl Devices {
             return self.handle_finger(event);
         }
         self.last_used = LastUsed::Mouse;
-        self.pointer = event.at / event.window * 2.0 - 1.0;
+        let at = event.at / event.window * 2.0 - 1.0;
+        self.turns_by_keys &= self.pointer.distance(at) < STILL;
+        self.pointer = at;
         // Every event reports all buttons that are down: a second button comes as a move.
-        let part = |mask: u16, button| if event.buttons & mask != 0 { button } else { 0 };
-        let now = part(1, Controls::PRIMARY) | part(2, Controls::SECONDARY);
+        let down = MOUSE.iter().enumerate().filter(|(bit, _)| event.buttons >> bit & 1 != 0);
+        let now = down.fold(0, |all, (_, button)| all | self.bits_of(button));
         let buttons = match (event.action, event.target) {
             (PointerAction::Cancel, _) => 0,
             (PointerAction::Press | PointerAction::Move | PointerAction::Lift, PointerTarget::Game) => now,
@@ -419,6 +459,27 @@ mod tests {
             ..pointer_input(4, PointerAction::Cancel, PointerTarget::Page, 0)
         });
         assert_eq!(asks(&devices), (false, 0));
+    }
+
+    #[test]
+    fn keys_and_buttons_mean_what_the_player_has_set() {
+        let mut devices = Devices { steering: true, ..devices() };
+        let own = [("KeyI", "KeyW"), ("KeyW", ""), ("Mouse2", "KeyW"), ("ArrowLeft", "TurnLeft"), ("KeyP", "Escape")];
+        devices.set_hands(own.map(|(key, meaning)| (key.to_owned(), meaning.to_owned())).into(), true);
+        devices.handle_key(down("KeyW"));
+        assert_eq!(devices.held.buttons(), 0, "it means nothing any more");
+        devices.handle_key(down("KeyI"));
+        assert_eq!(devices.held.buttons(), Controls::UP);
+        devices.handle_key(up("KeyI"));
+        devices.handle_pointer(pointer_input(1, PointerAction::Press, PointerTarget::Game, 3));
+        assert_eq!(devices.held.buttons(), Controls::PRIMARY | Controls::UP);
+        devices.handle_key(down("KeyP"));
+        assert_eq!(devices.poll(), Some(Command::Menu));
+        assert!(controls(&devices).pointer.is_some());
+        devices.handle_key(down("ArrowLeft"));
+        assert_eq!(controls(&devices).pointer, None, "who turns by keys does not aim with a mouse that lies still");
+        devices.handle_gamepad(pad(Vec2::X, &[]));
+        assert_eq!((controls(&devices).left, controls(&devices).right), (None, Some(Vec2::X)));
     }
 
     fn pad(left: Vec2, down: &[u32]) -> Option<Reading> {

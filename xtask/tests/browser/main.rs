@@ -4,6 +4,7 @@
 //! server of its own on a free port and asks pages for `window.broadside.state()`, which is what the page believes. No
 //! test waits for a time: each waits for a condition, with a deadline that only a failure meets.
 
+mod access;
 mod admin;
 mod cluster;
 mod developers;
@@ -27,6 +28,7 @@ mod replay;
 mod restarts;
 mod scores;
 mod server;
+mod settings;
 mod setup;
 mod together;
 

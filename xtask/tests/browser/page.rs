@@ -196,6 +196,12 @@ impl Page {
         self.client.issue_cmd(VirtualAuthenticator).await.expect("chromedriver has a virtual authenticator");
     }
 
+    /// Lets the system's colors replace those of the page, as in a contrast theme.
+    pub(crate) async fn force_colors(&self) {
+        let features = json!({ "features": [{ "name": "forced-colors", "value": "active" }] });
+        self.client.issue_cmd(DevTools("Emulation.setEmulatedMedia", features)).await.expect("it can emulate media");
+    }
+
     /// Goes to another address in the same tab.
     pub(crate) async fn visit(&self, url: &str) {
         self.client.goto(url).await.expect("the page is there");
@@ -319,6 +325,20 @@ impl Page {
 
     async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.expect("the page runs scripts")
+    }
+}
+
+/// A command of the browser's own protocol for its developer tools.
+#[derive(Debug)]
+struct DevTools(&'static str, Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.expect("the page is open")))
+    }
+
+    fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "cmd": self.0, "params": self.1 }).to_string()))
     }
 }
 

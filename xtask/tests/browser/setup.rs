@@ -25,6 +25,12 @@ pub(crate) fn artifacts() -> PathBuf {
     folder
 }
 
+/// The script that finds faults which keep people out; `xtask/tests/browser/npm` fetches it.
+pub(crate) fn axe() -> String {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/npm/node_modules/axe-core/axe.min.js");
+    std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}; `npm ci` in its folder fetches it"))
+}
+
 /// Chromium.
 pub(crate) fn chromium() -> PathBuf {
     std::env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into()).into()

@@ -8,6 +8,8 @@ use glam::Vec2;
 const ALONG: f32 = 0.45;
 /// Distance between pointer and ship below which the ship keeps its heading, in world units.
 const TOO_NEAR: f32 = 4.0;
+/// How far beside the bow a key aims that turns, in radians: more than a ship turns between two images of a slow machine.
+const AHEAD: f32 = 0.6;
 
 /// Held for the boost, and for a mine.
 const BOOST: u32 = Controls::OWN;
@@ -43,7 +45,9 @@ pub(crate) fn input(controls: &Controls, heading: f32) -> ArenaInput {
     }
     let way = controls.pointer.map(|pointer| pointer - controls.own);
     let way = way.filter(|way| way.length() > TOO_NEAR);
-    ArenaInput::new(way.map_or(heading, Vec2::to_angle), buttons)
+    let turned = |bit: u32, by: f32| if controls.holds(bit) { by } else { 0.0 };
+    let by = turned(Controls::TURN_RIGHT, AHEAD) - turned(Controls::TURN_LEFT, AHEAD);
+    ArenaInput::new(way.map_or(heading, Vec2::to_angle) + by, buttons)
 }
 
 fn buttons(controls: &Controls) -> u8 {
@@ -130,5 +134,7 @@ mod tests {
         assert_eq!(input(&at(own + Vec2::X * 50.0), 2.0), ArenaInput::new(0.0, ArenaInput::THRUST));
         assert_eq!(input(&at(own + Vec2::X * 3.0), 2.0), ArenaInput::new(2.0, ArenaInput::THRUST));
         assert_eq!(input(&Controls::default(), 2.0), ArenaInput::new(2.0, 0));
+        let turning = Controls { held: Controls::TURN_LEFT, ..Controls::default() };
+        assert_eq!(input(&turning, 2.0), ArenaInput::new(2.0 - AHEAD, 0));
     }
 }

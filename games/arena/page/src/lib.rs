@@ -197,7 +197,10 @@ impl Cartridge for ArenaPage {
                 self.tell(word, cues);
             }
             ArenaEvent::Assisted { victim } => {
-                cues.toast(&say_with("ship.assist", &[("name", &name(victim.0)), ("points", &SCORE_ASSIST.to_string())]), "good");
+                cues.toast(
+                    &say_with("ship.assist", &[("name", &name(victim.0)), ("points", &SCORE_ASSIST.to_string())]),
+                    "good",
+                );
                 cues.play_here(sounds::KILL, 0.25);
             }
             _ => {}

@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use broadside_client::words::say;
 use broadside_arena::pickup::Boon;
+use broadside_client::words::say;
 use glam::Vec2;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
