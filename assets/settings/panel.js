@@ -215,6 +215,13 @@ const controls = () => {
   return section("controls", presets, make("p", { textContent: say("set.keys.how") }), rows.list, status, isOn("swapped"));
 };
 
+// The colors of the own player that the game has, if any: its texts name them.
+const paints = () => {
+  const names = Object.keys(words).filter((key) => key.startsWith("paint.")).map((key) => key.slice("paint.".length));
+  const choices = ["usual", ...names.filter((name) => name !== "usual")];
+  return names.length > 0 ? [stored("paint", choices, (name) => say(`paint.${name}`))] : [];
+};
+
 const network = () => {
   const lab = make("button", { type: "button", textContent: say("lab") });
   lab.addEventListener("click", () => {
@@ -239,7 +246,7 @@ const build = () => {
   });
   dialog.replaceChildren(
     make("h2", { id: "settings-title", textContent: say("settings") }),
-    section("video", stored("effects", ["auto", "full", "medium", "low", "simple"], (value) => say(`effects.${value}`)), stored("cap", [0, 120, 60, 30], (value) => (value ? String(value) : say("set.cap.0")))),
+    section("video", stored("effects", ["auto", "full", "medium", "low", "simple"], (value) => say(`effects.${value}`)), stored("cap", [0, 120, 60, 30], (value) => (value ? String(value) : say("set.cap.0"))), ...paints()),
     section("sound", volume("volume", 70), volume("effectsVolume", 100), volume("musicVolume", 100), volume("voiceVolume", 100), isOn("muted"), isOn("score", true)),
     controls(),
     network(),

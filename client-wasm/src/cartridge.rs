@@ -175,6 +175,10 @@ pub trait Cartridge: Sized + 'static {
         match_status::match_note(match_status)
     }
 
+    /// The player has chosen a color for their own player: the part behind `paint.` of a text in the game's tables, which the settings
+    /// offer; empty for the usual one. Only they see it.
+    fn paint(&mut self, _name: &str) {}
+
     /// Adds to what `window.broadside.state()` tells tests and developers.
     #[must_use]
     fn report(&self, _client: Option<&Client<Self::Game>>, report: Report) -> Report {

@@ -50,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) volumes: Volumes,
     /// Whether the left and the right stick are swapped, of touch screens and gamepads.
     pub(crate) swapped: bool,
+    /// The name of a color of the game for the own player; empty for the usual one.
+    pub(crate) paint: String,
     /// Whether the net graph is open.
     pub(crate) graph: bool,
     /// What keys and buttons of the mouse stand for: another key by its usual place, or nothing if empty.
@@ -86,6 +88,7 @@ impl Settings {
                 score: get(values, "score").as_bool() != Some(false),
             },
             swapped: is("swapped"),
+            paint: text(values, "paint"),
             graph: is("graph"),
             keys: pairs.filter_map(|pair| Some((part(&pair, 0)?, part(&pair, 1)?))).collect(),
         }

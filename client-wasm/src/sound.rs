@@ -154,6 +154,8 @@ struct Mixer {
     score: GainNode,
     /// The next step of the score, and when it is due.
     step: (u32, f64),
+    /// The volume that the score glides to.
+    score_loud: f32,
     /// In the order of [`SoundGroup`].
     groups: [GainNode; 3],
     /// The loops, which are effects too.
@@ -274,7 +276,19 @@ impl Mixer {
         let score = into(&groups[SoundGroup::Music as usize])?;
         score.gain().set_value(0.0);
         let (buffers, last, loops) = (Vec::new(), vec![-1.0; sounds], Vec::new());
-        Some(Mixer { context, master, below, score, step: (0, 0.0), groups, looping, buffers, last, loops })
+        Some(Mixer {
+            context,
+            master,
+            below,
+            score,
+            step: (0, 0.0),
+            score_loud: 0.0,
+            groups,
+            looping,
+            buffers,
+            last,
+            loops,
+        })
     }
 
     fn prepare(&mut self, sounds: &[Sound]) {
@@ -359,7 +373,10 @@ impl Mixer {
     /// Schedules the notes of the score that are due soon. `loud` is its volume, 0 to let it fade.
     fn play_score(&mut self, loud: f32, tension: f32) {
         let now = self.context.current_time();
-        let _ = self.score.gain().set_target_at_time(loud * SCORE_GAIN, now, 0.5);
+        if loud != self.score_loud {
+            self.score_loud = loud;
+            let _ = self.score.gain().set_target_at_time(loud * SCORE_GAIN, now, 0.5);
+        }
         let (mut step, mut due) = self.step;
         if loud == 0.0 || due < now {
             // It was off, or the tab slept: it goes on from here, and does not rush.

@@ -147,8 +147,10 @@ impl<C: Cartridge> App<C> {
         let last_used = if browser::is_held() { LastUsed::Touch } else { LastUsed::Mouse };
         let mut devices = Devices::new(C::key, C::gamepad_button, last_used);
         devices.set_hands(set.keys, set.swapped);
+        let mut cartridge = C::new(&Page { document: &document })?;
+        cartridge.paint(&set.paint);
         Ok(App {
-            cartridge: C::new(&Page { document: &document })?,
+            cartridge,
             screens: Screens::new(&document, C::GUEST)?,
             tab: TabTitle::new(&document),
             lobby: Lobby::new(&document)?,

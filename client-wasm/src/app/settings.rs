@@ -11,7 +11,8 @@ use crate::words::say;
 impl<C: Cartridge> App<C> {
     /// The settings have changed.
     pub(super) fn apply_settings(&mut self) {
-        let Settings { effects, image_s, volumes, swapped, graph, keys } = Settings::read();
+        let Settings { effects, image_s, volumes, swapped, paint, graph, keys } = Settings::read();
+        self.cartridge.paint(&paint);
         if browser::parameter("effects").is_none() {
             self.set_effects(effects);
         }

@@ -46,7 +46,7 @@ use backdrop::Backdrop;
 use flat::Flat;
 use gauges::Gauges;
 use rivals::{Kill, Rivals, Word};
-use scene::{Moment, Names, Scene};
+use scene::{Moment, Names, Scene, paint_named};
 use stage::Stage;
 
 broadside_client::page!(ArenaPage);
@@ -73,6 +73,7 @@ struct ArenaPage {
     boosting: bool,
     sunk_by: String,
     rivals: Rivals,
+    paint: Option<Color>,
 }
 
 impl Cartridge for ArenaPage {
@@ -95,6 +96,7 @@ impl Cartridge for ArenaPage {
             boosting: false,
             sunk_by: String::new(),
             rivals: Rivals::default(),
+            paint: None,
         })
     }
 
@@ -169,6 +171,7 @@ impl Cartridge for ArenaPage {
         }
         stage.followed = image.followed().map(|player| player.0);
         stage.away = live::away(stage, |player| client.is_away(player));
+        stage.paint = self.paint;
         stage.nemesis = self.rivals.nemesis();
         let mode = client.mode().map_or(Mode::Open, Mode::of);
         stage.bounty = bounty_on(mode, client.board()).map(|player| player.0);
@@ -241,6 +244,10 @@ impl Cartridge for ArenaPage {
 
     fn match_note(&self, match_status: &MatchStatus, image: &Image<'_, Arena>) -> String {
         notes::note(match_status, image.client.room_state().as_ref(), self.stage.own_team())
+    }
+
+    fn paint(&mut self, name: &str) {
+        self.paint = paint_named(name);
     }
 
     fn report(&self, client: Option<&Client<Arena>>, report: Report) -> Report {

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use broadside_arena::pickup::Boon;
+use broadside_client::Color;
 use broadside_client::words::say;
 use glam::Vec2;
 
@@ -174,6 +175,8 @@ pub(crate) struct Stage {
     pub(crate) followed: Option<u16>,
     /// The players in view whose connection is lost.
     pub(crate) away: Vec<u16>,
+    /// The color that the player has chosen for the own ship.
+    pub(crate) paint: Option<Color>,
     /// The player to take revenge on.
     pub(crate) nemesis: Option<u16>,
     /// The player with a bounty.

@@ -72,7 +72,7 @@ impl Hulls {
 fn flames(pen: &FlatPen, ship: &ShipLook, kind: usize, own: bool, color: Color, seconds: f64) {
     let fire = match ship.team {
         Some(_) => color.mix(Color::WHITE, 0.3),
-        None if own => Color::hex(0x59_c8ff),
+        None if own => color,
         None => Color::hex(0xff_9a3c),
     };
     let flicker = (seconds * 43.0 + f64::from(ship.id)).sin() as f32;

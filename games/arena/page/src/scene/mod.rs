@@ -25,6 +25,22 @@ use sky::Sky;
 
 const PARTICLES: usize = 2400;
 
+/// The colors that a player can choose for their own ship, as the settings name them.
+const PAINTS: [(&str, Color); 6] = [
+    ("amber", Color::hex(0xffb454)),
+    ("lime", Color::hex(0xa8f25a)),
+    ("rose", Color::hex(0xff7ab8)),
+    ("violet", Color::hex(0xb79bff)),
+    ("silver", Color::hex(0xe4ecf6)),
+    ("coral", Color::hex(0xff7a5c)),
+];
+
+/// The color of this name; `None` for the usual one.
+#[must_use]
+pub(crate) fn paint_named(name: &str) -> Option<Color> {
+    PAINTS.iter().find(|(known, _)| *known == name).map(|(_, color)| *color)
+}
+
 /// The color of a player as the own or the followed player sees it.
 #[must_use]
 pub(crate) fn paint_of(stage: &Stage, player: u16) -> Color {
@@ -32,7 +48,7 @@ pub(crate) fn paint_of(stage: &Stage, player: u16) -> Color {
         // In a team, the own ship differs only in brightness.
         Some(team) if stage.own == Some(player) => Color::of_team(team).mix(Color::WHITE, 0.3),
         Some(team) => Color::of_team(team),
-        None if stage.own == Some(player) => Color::OWN,
+        None if stage.own == Some(player) => stage.paint.unwrap_or(Color::OWN),
         None => Color::of_player(PlayerId(player)),
     }
 }

@@ -72,7 +72,9 @@ impl Ships {
             }
             let color = paint_of(stage, ship.player);
             exhaust(ship, memory, color, dt, particles, random);
-            draw_one(ship, memory, color, stage.own == Some(ship.player), seconds, batch);
+            let own = stage.own == Some(ship.player);
+            let flame = flame_of(ship, color, own, stage.paint);
+            draw_one(ship, memory, (color, flame), own, seconds, batch);
         }
         if let Some(ghost) = &stage.ghost {
             let color = Color::hex(0xff6f9c);
@@ -93,18 +95,29 @@ fn remember(known: &mut Vec<(u16, Memory)>, ship: u16) -> &mut Memory {
     &mut known[index].1
 }
 
-fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: f64, batch: &mut Batch) {
+/// The color of a ship's engines: the own one's follow its paint.
+fn flame_of(ship: &ShipLook, color: Color, own: bool, paint: Option<Color>) -> Color {
+    match ship.team {
+        Some(_) => color.mix(Color::WHITE, 0.15),
+        None if own => paint.unwrap_or(Color::hex(0x59c8ff)),
+        None => Color::hex(0xff9a3c),
+    }
+}
+
+fn draw_one(
+    ship: &ShipLook,
+    memory: &Memory,
+    (color, flame): (Color, Color),
+    own: bool,
+    seconds: f64,
+    batch: &mut Batch,
+) {
     let shape = silhouette(ship.player, ship.team, own);
     let bow = Vec2::from_angle(ship.heading);
     let side = bow.perp();
     let (behind, apart) = engines(shape);
     // Idle engines glow too, so that a drifting ship shows where its stern is.
     let power = 0.16 + 0.84 * memory.burn;
-    let flame = match ship.team {
-        Some(_) => color.mix(Color::WHITE, 0.15),
-        None if own => Color::hex(0x59c8ff),
-        None => Color::hex(0xff9a3c),
-    };
     for (nozzle, sign) in [1.0, -1.0].into_iter().enumerate() {
         let at = ship.at - bow * (behind * HULL) + side * (sign * apart * HULL);
         let long = 9.0 + 31.0 * power;
