@@ -42,7 +42,9 @@
     dataset.motion = one("motion", ["system", "reduced", "full"]);
     dataset.contrast = one("contrast", ["system", "high"]);
     dataset.palette = one("palette", ["usual", "safe"]);
-    style.setProperty("--text", one("text", [100, 115, 130, 150]) / 100);
+    const text = one("text", [100, 115, 130, 150]);
+    document.documentElement.toggleAttribute("data-large", text > 100);
+    style.setProperty("--text", text / 100);
   };
 
   const changed = () => {

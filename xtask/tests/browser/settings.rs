@@ -36,7 +36,6 @@ async fn a_key_that_has_a_meaning_gets_another_and_the_conflict_is_shown_and_kep
     let page = browser.open(DESKTOP, &server.url("/?effects=low&name=Ann")).await;
     page.wait_for("the lobby", |state| state["connected"] == true).await;
     open_settings(&page).await;
-    page.press("[data-slot='ArrowUp ']").await;
     rebind(&page, "KeyW ArrowUp", 'r').await;
     page.wait_for_text("#key-status", "R is now the key for thrust").await;
 
