@@ -85,10 +85,12 @@ fn move_focus(document: &Document, menu_move: MenuMove) {
     let count = buttons.length();
     let focused: JsValue = document.query_selector(":focus").ok().flatten().into();
     let at = (0..count).find(|index| buttons.get(*index) == focused);
+    // On the title, links and settings stand before the button that everybody looks for.
+    let first = (0..count).find(|index| text(&buttons.get(*index), "id") == "play").unwrap_or(0);
     let next = match (menu_move, at) {
         (MenuMove::Press, Some(at)) => at,
         // Nobody sees what they would press.
-        (MenuMove::Press | MenuMove::Previous | MenuMove::Next, None) => 0,
+        (MenuMove::Press | MenuMove::Previous | MenuMove::Next, None) => first,
         (MenuMove::Previous, Some(at)) => (at + count - 1) % count,
         (MenuMove::Next, Some(at)) => (at + 1) % count,
     };
