@@ -7,7 +7,7 @@ use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 
 /// Paths of the server's own at the root; a base path of the same name would be ambiguous.
-const OURS: [&str; 9] = ["api", "dev", "friend", "healthz", "metrics", "pages", "r", "readyz", "u"];
+const OURS: [&str; 11] = ["api", "discord", "embed", "friend", "healthz", "metrics", "r", "readyz", "replay", "u", "v"];
 
 /// A path such as `/game`, or none. The server answers below it as at its root, so it does not matter whether a proxy strips the
 /// path.

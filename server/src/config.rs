@@ -1,6 +1,7 @@
 //! All flags of the server. `--help` and the errors for invalid values are generated from here.
 
 pub mod cluster;
+pub mod frames;
 pub mod game;
 #[cfg(feature = "oidc")]
 pub(crate) mod oidc;
@@ -104,6 +105,9 @@ pub struct Config {
     /// PostgreSQL database to keep accounts and results in, such as `postgres://user:password@host/name`, in place of the embedded one
     #[arg(long, env = "BROADSIDE_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<DatabaseUrl>,
+
+    #[command(flatten)]
+    pub frames: frames::FrameFlags,
 
     #[command(flatten)]
     pub cluster: cluster::ClusterFlags,
@@ -248,6 +252,11 @@ impl Config {
         #[cfg(feature = "oidc")]
         self.check_provider()?;
         self.certificate_source().map(drop)
+    }
+
+    /// Origins of pages that may connect besides our own.
+    pub(crate) fn allowed_origins(&self) -> Vec<Origin> {
+        self.allow_origin.iter().cloned().chain(self.frames.discord_origin()).collect()
     }
 
     /// The folder of the checkpoints; `None` if none are kept.

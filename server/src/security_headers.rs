@@ -39,5 +39,9 @@ pub(crate) fn complete(headers: &mut HeaderMap) {
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NO_PAGE));
+    let policy = headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NO_PAGE));
+    // A page that some sites may frame: `X-Frame-Options` cannot name them.
+    if !policy.to_str().is_ok_and(|policy| policy.contains("frame-ancestors 'none'")) {
+        headers.remove(X_FRAME_OPTIONS);
+    }
 }

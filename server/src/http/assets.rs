@@ -6,34 +6,24 @@ use std::sync::Arc;
 use anyhow::ensure;
 use axum::extract::{Extension, Request, State};
 use axum::http::header::{
-    ALLOW, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, IF_NONE_MATCH, LOCATION, VARY,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, IF_NONE_MATCH, LOCATION, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::api::admin;
 use super::coding::{Coding, accepted};
+use super::link_preview;
+use super::pages::{ADMIN_PAGE, GAME_PAGE, REPLAY_PAGE, ROOM_PAGE, lifetime, page_of, policy};
 use super::store::{AssetStore, StoredFile};
 use crate::app::App;
 use crate::config::Config;
-use crate::origin::{Scheme, split};
+use crate::config::frames::Entrance;
 use crate::problem::problem;
 use crate::requester::Requester;
-use crate::security_headers::NO_PAGE;
 
 /// Default folder of the client, where `cargo xtask` builds it.
 const BUILT: &str = "target/web";
-
-/// The page at invite links of private rooms.
-const ROOM_PAGE: &str = "r/index.html";
-/// The page at links of recorded matches.
-const REPLAY_PAGE: &str = "replay/index.html";
-/// The page of each player.
-const PLAYER_PAGE: &str = "u/index.html";
-/// The page for moderators, which is there once somebody is one.
-const ADMIN_PAGE: &str = "admin.html";
-/// The page at links by which people become friends.
-const FRIEND_PAGE: &str = "friend/index.html";
 
 /// Placeholder for a page that is not built yet.
 const PLACEHOLDER: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Broadside</title><p>The server runs, but its page \
@@ -120,6 +110,7 @@ pub(crate) async fn serve(
     State(app): State<Arc<App>>,
     Extension(assets): Extension<Arc<Assets>>,
     Extension(requester): Extension<Requester>,
+    Extension(entrance): Extension<Entrance>,
     request: Request,
 ) -> Response {
     if let Some(page) = app.config.base_path.redirect(request.uri()) {
@@ -134,14 +125,21 @@ pub(crate) async fn serve(
     let mut path = page_of(request.uri().path().trim_start_matches('/'));
     if (path == ROOM_PAGE || path == REPLAY_PAGE) && assets.get(path).is_none() {
         // A custom folder may have a single page.
-        path = "index.html";
+        path = GAME_PAGE;
     }
     if !is_plain(path) || (path == ADMIN_PAGE && !admin::has_staff(&app).await) {
         return missing(path);
     }
     let headers = request.headers();
     let in_coding = |coding| Some((coding, assets.in_coding(path, coding)?));
+    let preview = assets
+        .get(path)
+        .and_then(|page| link_preview::render(&app, path, &page.bytes, &requester, (request.uri(), headers)));
     let mut response = match accepted(headers).find_map(in_coding) {
+        Some(_) if preview.is_some() => {
+            let page = StoredFile::new(preview.unwrap_or_default().into());
+            send(path, Coding::Identity, &page, &assets, headers)
+        }
         Some((coding, file)) => send(path, coding, &file, &assets, headers),
         None if assets.get(path).is_none() => return missing(path),
         None => {
@@ -151,8 +149,10 @@ pub(crate) async fn serve(
             problem(StatusCode::NOT_ACCEPTABLE, &detail)
         }
     };
-    response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy(&requester, headers.get(HOST), others(&app)));
+    let varies = if path.ends_with(".html") { "accept-encoding, sec-fetch-dest" } else { "accept-encoding" };
+    response.headers_mut().insert(VARY, HeaderValue::from_static(varies));
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy(&app, path, &requester, entrance, host));
     response
 }
 
@@ -164,6 +164,9 @@ fn send(path: &str, coding: Coding, file: &StoredFile, assets: &Assets, headers:
     };
     let tags: Vec<&str> = others.iter().map(|other| other.tag.as_str()).collect();
     let mut response = file.response(headers, &tags);
+    if matches!(response.status(), StatusCode::OK | StatusCode::NOT_MODIFIED) {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(lifetime(path)));
+    }
     if response.status() == StatusCode::OK {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type(path)));
         if let Some(name) = coding.name() {
@@ -171,55 +174,6 @@ fn send(path: &str, coding: Coding, file: &StoredFile, assets: &Assets, headers:
         }
     }
     response
-}
-
-/// The content security policy of a page: only its own files, its own WebAssembly and its own server. Before Safari 16, `'self'` does
-/// not cover the WebSocket, so the policy also names the host of the request, which has been checked. `others` is where else it may connect.
-fn policy(requester: &Requester, host: Option<&HeaderValue>, others: &str) -> HeaderValue {
-    let host = host.and_then(|host| host.to_str().ok()).filter(|host| split(host).is_some());
-    // The grammar of policies has no IPv6 addresses.
-    let host = host.filter(|host| !host.starts_with('['));
-    let socket = match (host, requester.scheme) {
-        (None, _) => String::new(),
-        (Some(host), Some(Scheme::Http)) => format!(" ws://{host}"),
-        (Some(host), Some(Scheme::Https)) => format!(" wss://{host}"),
-        (Some(host), None) => format!(" ws://{host} wss://{host}"),
-    };
-    let policy = format!(
-        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-         connect-src 'self'{socket}{others}; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-    );
-    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(NO_PAGE))
-}
-
-/// Where pages of a node of a cluster may connect besides: nodes are added while pages are open, so any WebSocket of the scheme of this node.
-fn others(app: &App) -> &'static str {
-    match &app.lobby.peers {
-        None => "",
-        Some(peers) if peers.url.starts_with("wss:") => " wss:",
-        Some(_) => " ws: wss:",
-    }
-}
-
-/// The file at a path: the game at `/`, at invite links and at those of recorded matches, the pages beside it, and the developer pages.
-fn page_of(path: &str) -> &str {
-    match path {
-        "" => "index.html",
-        "account" => "account.html",
-        "admin" => ADMIN_PAGE,
-        "compare" => "compare.html",
-        "friends" => "friends.html",
-        "leaderboards" => "leaderboards.html",
-        "wire" => "wire.html",
-        // Pages with relative paths that are one folder deeper.
-        path => match path.split_once('/') {
-            Some(("r", code)) if !code.contains('/') => ROOM_PAGE,
-            Some(("replay", id)) if !id.contains('/') => REPLAY_PAGE,
-            Some(("u", name)) if !name.contains('/') => PLAYER_PAGE,
-            Some(("friend", code)) if !code.contains('/') => FRIEND_PAGE,
-            Some(_) | None => path,
-        },
-    }
 }
 
 fn missing(path: &str) -> Response {
@@ -260,45 +214,6 @@ fn media_type(path: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::requester::AddressSource;
-
-    #[test]
-    fn pages_have_short_paths_and_invite_links_lead_to_the_game() {
-        for (path, file) in [
-            ("", "index.html"),
-            ("compare", "compare.html"),
-            ("wire", "wire.html"),
-            ("leaderboards", "leaderboards.html"),
-            ("r/K7QF2M", "r/index.html"),
-            ("replay/01a21f7fee25b774203cfcb01d3ea042", "replay/index.html"),
-            ("u/Ann%20B", "u/index.html"),
-            ("friend/Zm9v", "friend/index.html"),
-            ("a.js", "a.js"),
-        ] {
-            assert_eq!(page_of(path), file);
-        }
-        for path in ["r/K7QF2M/../x", "u/Ann/../x"] {
-            assert_eq!(page_of(path), path, "not a plain path");
-        }
-    }
-
-    #[test]
-    fn a_page_may_connect_only_to_its_own_server() {
-        let connects = |host: &'static str, scheme| {
-            let requester =
-                Requester { address: ([127, 0, 0, 1], 5000).into(), scheme, source: AddressSource::Connection };
-            let policy = policy(&requester, Some(&HeaderValue::from_static(host)), "");
-            let policy = policy.to_str().expect("a policy is text").to_owned();
-            let sources = policy.split("; ").find_map(|directive| directive.strip_prefix("connect-src "));
-            sources.expect("there is one").to_owned()
-        };
-        assert_eq!(connects("game.example", Some(Scheme::Https)), "'self' wss://game.example");
-        assert_eq!(connects("127.0.0.1:8080", Some(Scheme::Http)), "'self' ws://127.0.0.1:8080");
-        assert_eq!(connects("game.example", None), "'self' ws://game.example wss://game.example");
-        for no_source in ["[::1]:8080", "", "x; script-src *", "a b", "*"] {
-            assert_eq!(connects(no_source, None), "'self'", "{no_source}");
-        }
-    }
 
     #[test]
     fn what_an_installed_page_needs_has_its_media_type() {

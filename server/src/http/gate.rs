@@ -59,7 +59,7 @@ fn check(request: &Parts, app: &App) -> Result<(), Refusal> {
     // Only pages that may connect may change state: no form and no script of another origin may.
     let scheme = request.extensions.get::<Requester>().and_then(|requester| requester.scheme);
     if !request.method.is_safe()
-        && let Err(detail) = origin::check(&request.headers, scheme, &app.config.allow_origin)
+        && let Err(detail) = origin::check(&request.headers, scheme, &app.config.allowed_origins())
     {
         return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
     }

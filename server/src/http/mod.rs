@@ -7,6 +7,8 @@
 //! | [`in_flight`] | memory that responses in flight may take |
 //! | [`api`] | rooms, quick play, leaderboard, announcements, accounts, health, the schema of the game |
 //! | [`assets`] | the browser client |
+//! | [`pages`] | which file is at which address, and what a page may do |
+//! | [`link_preview`] | what messengers show of a link |
 //! | [`metrics`] | the metrics page |
 //! | [`redirect`] | the router of the plain-HTTP port, which redirects to https |
 //! | [`store`] | files held in memory |
@@ -20,7 +22,9 @@ pub(crate) mod bounds;
 pub(crate) mod coding;
 pub(crate) mod gate;
 pub(crate) mod in_flight;
+pub(crate) mod link_preview;
 pub(crate) mod metrics;
+pub(crate) mod pages;
 pub(crate) mod precondition;
 pub(crate) mod recent;
 pub(crate) mod redirect;

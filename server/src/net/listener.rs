@@ -121,8 +121,10 @@ impl HttpConnection {
             let requester = Requester::of(peer, direct, request.headers(), &app.config.trust_proxy);
             let admission = guard.admit(requester.address.ip());
             app.config.base_path.strip(request.uri_mut());
+            let entrance = app.config.frames.strip(request.uri_mut());
             let extensions = request.extensions_mut();
             extensions.insert(requester);
+            extensions.insert(entrance);
             extensions.insert(admission);
             // An upgraded connection outlives this task and takes its guard along.
             extensions.insert(Arc::clone(&guard));

@@ -50,7 +50,7 @@ pub(crate) async fn upgrade<G: Game>(
     if let (Err(_), Some(refusal)) = (&checked, admission.and_then(Admission::refusal)) {
         return refusal;
     }
-    let origin = origin::check(request.headers(), requester.scheme, &app.config.allow_origin)
+    let origin = origin::check(request.headers(), requester.scheme, &app.config.allowed_origins())
         .or_else(|detail| if is_page_of_a_node(&app, request.headers()) { Ok(()) } else { Err(detail) });
     if let Err(detail) = &origin {
         count_foreign_origin(&app, request.headers(), detail);

@@ -37,6 +37,7 @@ mod doors;
 mod drain;
 mod failures;
 mod frames;
+mod framing;
 mod friends;
 mod handshake;
 mod http;

@@ -157,7 +157,7 @@ pub(crate) fn view_json(app: &App, room: &RoomEntry) -> String {
 }
 
 /// What another node of the cluster has announced of the room that a path names.
-fn view_elsewhere(app: &App, id: &str) -> Option<String> {
+pub(crate) fn view_elsewhere(app: &App, id: &str) -> Option<String> {
     let (peers, now) = (app.lobby.peers.as_ref()?, app.lobby.context.clock.now());
     let code: Option<String> = id.parse().ok().map(|code| peers.hash_of(code));
     let view = peers.view();
