@@ -84,6 +84,20 @@ macro_rules! page {
     };
 }
 
+/// Puts items into the program for recorded matches alone, which a first visit does not load.
+#[cfg(feature = "replay")]
+#[macro_export]
+macro_rules! in_replays {
+    ($($item:item)*) => { $($item)* };
+}
+
+/// Puts items into the program for recorded matches alone, which a first visit does not load. This is not that program.
+#[cfg(not(feature = "replay"))]
+#[macro_export]
+macro_rules! in_replays {
+    ($($item:item)*) => {};
+}
+
 /// Starts the page; see [`page!`].
 ///
 /// # Errors

@@ -30,6 +30,7 @@ mod scores;
 mod server;
 mod settings;
 mod setup;
+mod share;
 mod together;
 
 use std::time::{Duration, Instant};
@@ -158,7 +159,7 @@ async fn the_world_has_the_same_hashes_in_the_browser_and_here() {
     const EVERY: u32 = 500;
     let server = Server::start().await;
     let browser = Browser::start().await;
-    let page = browser.open(SMALL, &server.url("/?effects=low")).await;
+    let page = browser.open(SMALL, &server.url("/replay/none?effects=low")).await;
     page.wait_for("the menu", |state| state["phase"] == "menu").await;
 
     let there = page.world_hashes(SEED, TICKS, EVERY).await;

@@ -40,7 +40,6 @@ use broadside_shared::client::Client;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus};
 use glam::Vec2;
-use wasm_bindgen::prelude::wasm_bindgen;
 
 use backdrop::Backdrop;
 use flat::Flat;
@@ -51,11 +50,14 @@ use stage::Stage;
 
 broadside_client::page!(ArenaPage);
 
-/// Plays a scripted match and gives the world's hash every `every` ticks: native builds give the same numbers.
-#[wasm_bindgen]
-#[must_use]
-pub fn world_hashes(seed: u64, ticks: u32, every: u32) -> Vec<u64> {
-    broadside_arena::script::world_hashes(seed, ticks, every.max(1))
+// A page that plays predicts one ship; only replays step whole worlds.
+broadside_client::in_replays! {
+    /// Plays a scripted match and gives the world's hash every `every` ticks: native builds give the same numbers.
+    #[broadside_client::wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = broadside_client::wasm_bindgen)]
+    #[must_use]
+    pub fn world_hashes(seed: u64, ticks: u32, every: u32) -> Vec<u64> {
+        broadside_arena::script::world_hashes(seed, ticks, every.max(1))
+    }
 }
 
 /// See the crate.
