@@ -75,3 +75,61 @@ async fn an_invite_link_is_handed_to_the_system_where_it_takes_links() {
     assert_eq!(page.script("return window.shared.url", Vec::new()).await, json!(link));
     assert_eq!(page.errors().await, Vec::<String>::new(), "people may change their mind");
 }
+
+#[tokio::test]
+async fn without_a_network_a_page_offers_to_try_again_and_does_when_the_server_is_back() {
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let page = browser.open(SMALL, &server.url("/?effects=low")).await;
+    page.wait_for("the lobby", |state| state["connected"] == true).await;
+    // Until it is active, it sees no request.
+    const ACTIVE: &str = "return navigator.serviceWorker.ready.then(found => [found.scope, found.active.scriptURL])";
+    let active = page.script(ACTIVE, Vec::new()).await;
+    assert_eq!(active, json!([server.url("/"), server.url("/sw.js")]));
+    const KEPT: &str = "return (async () => {
+        const kept = [];
+        for (const name of await caches.keys()) kept.push(...await (await caches.open(name)).keys());
+        return kept.map(({ url }) => url.slice(window.broadside.folder.length));
+    })()";
+    assert_eq!(page.script(KEPT, Vec::new()).await, json!(["offline.html"]), "no program and no page of the game");
+    let port = server.kill().await;
+    page.reload().await;
+    page.wait_for_text("h1", "You are offline").await;
+    let file = crate::setup::artifacts().join("offline.png");
+    std::fs::write(&file, page.picture().await).expect("the folder of artifacts can be written");
+    let _server = Server::start_on(port).await;
+    page.click("#again").await;
+    page.wait_for("the lobby", |state| state["connected"] == true).await;
+}
+
+#[tokio::test]
+async fn a_second_visit_asks_for_one_page_and_nothing_that_it_has() {
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let page = browser.open(SMALL, &server.url("/?effects=low")).await;
+    page.wait_for("the lobby", |state| state["connected"] == true).await;
+    page.visit(&server.url("/account")).await;
+    page.visit(&server.url("/?effects=low&again=1")).await;
+    page.wait_for("the lobby", |state| state["connected"] == true).await;
+    // What comes from the browser's cache transfers nothing.
+    const TRANSFERRED: &str = "return performance.getEntriesByType('resource')
+        .filter(entry => !new URL(entry.name).pathname.startsWith('/api/') && entry.transferSize > 0)
+        .map(entry => entry.name)";
+    assert_eq!(page.script(TRANSFERRED, Vec::new()).await, json!([]));
+    const NAMES: &str = "return [...document.querySelectorAll('script[src], link[rel=stylesheet]')]
+        .every(({ src, href }) => /\\/v\\/[0-9a-f]{16}\\//.test(src || href))";
+    assert_eq!(page.script(NAMES, Vec::new()).await, json!(true));
+}
+
+#[tokio::test]
+async fn a_page_that_asks_for_a_fresh_one_reloads_once_and_not_again() {
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let page = browser.open(SMALL, &server.url("/?effects=low")).await;
+    page.wait_for("the menu", |state| state["phase"] == "menu").await;
+    page.script("window.before = true", Vec::new()).await;
+    assert_eq!(page.script("return window.broadside.renew()", Vec::new()).await, json!(true));
+    page.wait_for_script("a fresh page", "return window.before === undefined && !!window.broadside").await;
+    page.wait_for("the menu", |state| state["phase"] == "menu").await;
+    assert_eq!(page.script("return window.broadside.renew()", Vec::new()).await, json!(false));
+}
