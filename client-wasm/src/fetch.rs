@@ -32,6 +32,9 @@ pub(crate) type Answer = Result<JsValue, String>;
 pub(crate) fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) {
     let Some(window) = browser::window() else { return };
     let init = RequestInit::new();
+    if browser::embedded_room().is_some() {
+        init.set_credentials(web_sys::RequestCredentials::Omit);
+    }
     if let Some(body) = body {
         init.set_method("POST");
         init.set_body(&body.into());

@@ -16,9 +16,13 @@ use crate::words::{say, say_or, say_with};
 /// Storage key of the name.
 const NAME_KEY: &str = "broadside.name";
 
+/// The name in a frame of another site, where nobody is asked for one.
+const EMBEDDED_NAME: &str = "guest";
+
 /// The name of the address, or else the stored one.
 fn known_name() -> Option<String> {
-    browser::parameter("name").or_else(|| browser::recall(NAME_KEY))
+    let embedded = || browser::embedded_room().map(|_| EMBEDDED_NAME.to_owned());
+    browser::parameter("name").or_else(|| browser::recall(NAME_KEY)).or_else(embedded)
 }
 
 /// A typed name, normalized as the server does it: the browser has the tables.
