@@ -9,10 +9,14 @@
   const PATIENCE_MS = 20000;
   // Longest time that a reload waits for fresh copies of the files.
   const FRESH_MS = 3000;
+  // Time in which the page reloads by itself at most once.
+  const RENEW_MS = 300000;
   const MIXED = "The server was updated a moment ago, or something on the way kept an old file. Reload the page.";
-  // The folder that the page was loaded from; the address bar may show a deeper path later.
-  const base = new URL(".", document.currentScript.src).href;
-  const nameOf = (url) => (url.startsWith(base) ? url.slice(base.length).split("?")[0] : url);
+  // The folder of this build, with all that pages load, and the one that the page was loaded from: `v/BUILD/` is in it. The address bar
+  // may show a deeper path later.
+  const folder = new URL(".", document.currentScript.src).href;
+  const base = new URL("../../", folder).href;
+  const nameOf = (url) => [folder, base].reduce((name, at) => (name.startsWith(at) ? name.slice(at.length).split("?")[0] : name), url);
 
   const errors = [];
   const keep = (kind, what) => {
@@ -54,6 +58,7 @@
     if (failed) return;
     failed = true;
     inPage(() => show(text, "failed"));
+    if (text.endsWith(MIXED)) renew();
   };
 
   // A cached copy may be the cause: fetch every file again first.
@@ -63,6 +68,57 @@
     const fresh = ours.concat(location.href).map((name) => fetch(name, { cache: "reload" }).catch(() => {}));
     const late = new Promise((done) => setTimeout(done, FRESH_MS));
     Promise.race([Promise.all(fresh), late]).then(() => location.reload());
+  };
+
+  // Reloads by itself where a reload is likely to help, such as after an update of the server. Not twice in a row: what a reload does not
+  // mend, it would go on to not mend. Tells whether it does.
+  const renew = () => {
+    const key = `broadside.renewed ${base}`;
+    try {
+      const before = Number(sessionStorage.getItem(key));
+      if (Date.now() - before < RENEW_MS) return false;
+      sessionStorage.setItem(key, String(Date.now()));
+    } catch (reason) {
+      // Without storage nothing would end it.
+      return false;
+    }
+    reload();
+    return true;
+  };
+
+  // Shows how much of the program has been loaded.
+  const showProgress = (part) => {
+    const note = document.getElementById("loading");
+    if (!note || failed) return;
+    let bar = note.querySelector("progress");
+    if (!bar) {
+      bar = document.createElement("progress");
+      bar.setAttribute("aria-label", "loading");
+      note.append(bar);
+    }
+    bar.value = part;
+  };
+
+  // Reads what a response brings. `whole` is how many bytes that will be, as far as known: its header has the compressed length.
+  const read = async (answer, whole) => {
+    if (!whole || !answer.body) return new Uint8Array(await answer.arrayBuffer());
+    const reader = answer.body.getReader();
+    const chunks = [];
+    let length = 0;
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      chunks.push(value);
+      length += value.length;
+      showProgress(length / whole);
+    }
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const chunk of chunks) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    return bytes;
   };
 
   // Why a response is not the file that was asked for; empty if it looks like it.
@@ -77,13 +133,13 @@
   };
 
   // Fetches a file; throws a sentence if the response is not that file.
-  const take = async (url, how) => {
+  const take = async (url, how, whole) => {
     pending = nameOf(url);
     let answer;
     let bytes;
     try {
       answer = await fetch(url, how);
-      bytes = new Uint8Array(await answer.arrayBuffer());
+      bytes = await read(answer, whole);
     } catch (reason) {
       throw `${nameOf(url)} could not be loaded: the server or the network does not answer. Check your connection and reload the page.`;
     }
@@ -132,7 +188,8 @@
 
   // Fetches the program of a script and starts it.
   const start = async (glue, binary) => {
-    const bytes = await take(binary);
+    const early = document.querySelector("link[data-bytes]");
+    const bytes = await take(binary, {}, early && early.href === binary ? Number(early.dataset.bytes) : 0);
     let module;
     try {
       module = await WebAssembly.compile(bytes);
@@ -152,7 +209,7 @@
 
   // Loads the script at `path`, starts its program if it has one, and gives what it exports. `build` is that of the script that asks.
   const load = async (path, build, asker) => {
-    const script = `${base}${path}.js`;
+    const script = `${folder}${path}.js`;
     try {
       if (typeof WebAssembly !== "object") {
         throw "This browser has no WebAssembly, or it is switched off. Switch it on, update the browser, or try another.";
@@ -167,7 +224,7 @@
         throw await explain(script, reason);
       }
       sameBuild([[nameOf(script), glue.build]]);
-      if (glue.default) await start(glue, `${base}${path}_bg.wasm`);
+      if (glue.default) await start(glue, `${folder}${path}_bg.wasm`);
       ready = true;
       const note = document.getElementById("loading");
       if (note && !failed) note.remove();
@@ -209,5 +266,5 @@
     inPage(() => show(`Still loading: ${pending} has not loaded after ${PATIENCE_MS / 1000} s. The connection is slow, or something on the way holds it back.`, "slow"));
   }, PATIENCE_MS);
 
-  window.broadside = { errors, base, load, state: () => ({ phase: failed ? "failed" : "loading" }) };
+  window.broadside = { errors, base, folder, load, renew, state: () => ({ phase: failed ? "failed" : "loading" }) };
 })();

@@ -1,8 +1,31 @@
 // Starts the game, or at the link of a recorded match the larger program that can also show those. boot.js reports what goes wrong.
 if (window.broadside?.load) {
-  const program = location.href.startsWith(`${window.broadside.base}replay/`) ? "replay" : "game";
+  const { base } = window.broadside;
+  const path = location.href.startsWith(base) ? location.href.slice(base.length) : "";
+  const program = path.startsWith("replay/") ? "replay" : "game";
   // boot.js has already shown the failure and written it to the console.
   window.broadside.load(program, "@build@", "start.js").catch(() => {});
+  const embedded = /^embed\/(\d+)/.exec(path);
+  if (embedded) {
+    // In a frame of another site. The game itself is never framed.
+    const play = document.createElement("a");
+    play.id = "embed-play";
+    play.href = `${base}?room=${embedded[1]}`;
+    play.target = "_blank";
+    play.rel = "noopener";
+    play.textContent = "Play";
+    document.body.append(play);
+  } else {
+    // Only where browsers have it: on https and on this machine. Without it, everything works the same while the network does.
+    navigator.serviceWorker?.register(`${base}sw.js`, { scope: base }).catch(() => {});
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-qr]");
+    if (!button) return;
+    import("./qr.js")
+      .then((qr) => qr.toggle(button, document.getElementById(button.dataset.qr).value))
+      .catch(() => button.setAttribute("disabled", ""));
+  });
 } else {
   const note = document.getElementById("loading");
   const again = document.createElement("button");

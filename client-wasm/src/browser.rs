@@ -95,6 +95,17 @@ fn base() -> String {
     })
 }
 
+/// Reloads the page with fresh files, unless that has happened a moment ago: boot.js decides.
+pub(crate) fn renew() {
+    let call = window().and_then(|window| {
+        let probe = js_sys::Reflect::get(&window, &"broadside".into()).ok()?;
+        js_sys::Reflect::get(&probe, &"renew".into()).ok()?.dyn_into::<js_sys::Function>().ok()
+    });
+    if let Some(renew) = call {
+        let _ = renew.call0(&JsValue::NULL);
+    }
+}
+
 /// The path of an address like [`base`].
 fn path_of(address: &str) -> &str {
     let host = address.find("://").map_or(0, |at| at + 3);
@@ -112,7 +123,20 @@ fn socket_beside(base: &str) -> Option<String> {
     Some(format!("ws{}ws", base.strip_prefix("http")?))
 }
 
+/// Path of the read-only view of a public room for frames of other sites, up to the number of the room.
+const EMBED: &str = "embed/";
+
+/// The number of the room that this page shows in a frame of another site. Such a page watches as a guest: it stores nothing, sends no
+/// cookie and stays at its address.
+#[must_use]
+pub(crate) fn embedded_room() -> Option<String> {
+    path().strip_prefix(EMBED).map(str::to_owned)
+}
+
 fn storage() -> Option<Storage> {
+    if embedded_room().is_some() {
+        return None;
+    }
     // Private windows and strict settings refuse; then nothing is stored.
     window()?.local_storage().ok()?
 }
@@ -174,6 +198,9 @@ pub(crate) fn remember_session(session: Option<(Token, &str)>) {
 }
 
 fn tab_storage() -> Option<web_sys::Storage> {
+    if embedded_room().is_some() {
+        return None;
+    }
     window()?.session_storage().ok()?
 }
 
@@ -269,7 +296,7 @@ pub(crate) fn set_parameter(name: &str, value: Option<&str>) {
 }
 
 fn set_address(path: &str, changes: &[(&str, Option<&str>)]) {
-    let Some(window) = window() else { return };
+    let Some(window) = window().filter(|_| embedded_room().is_none()) else { return };
     let mut search = window.location().search().unwrap_or_default();
     if let Ok(parameters) = UrlSearchParams::new_with_str(&search)
         && changes.iter().any(|(name, value)| value.is_some() || parameters.has(name))

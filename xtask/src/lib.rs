@@ -13,7 +13,7 @@
 //!   bots, [`server`] a server with those it hands over to, [`link`] a link to cut.
 //! - [`audit`]: licences, banned crates, sources and advisories of the dependencies.
 //!
-//! Below those: [`games`] knows the packages of each game; [`site`] makes the folder that a browser loads from, [`parts`] the game's
+//! Below those: [`games`] knows the packages of each game; [`site`] makes the folder that a browser loads from, [`sizes`] says how large a first visit is, [`parts`] the game's
 //! parts of its page; [`steps`] runs checks;
 //! [`engine`] runs the tests of what knows no game; [`purity`], [`floors`], [`tidy`] and [`numbers`] check the
 //! sources with the help of [`imports`] and [`source`]; [`toolchain`] finds what must be installed; [`files`] lists folders; [`process`], [`guard`] and
@@ -52,6 +52,7 @@ mod process;
 mod purity;
 mod server;
 mod site;
+mod sizes;
 mod soak;
 mod source;
 mod steps;
@@ -92,6 +93,8 @@ enum Command {
     Test(test::Args),
     /// Make the workspace of a game of your own, in a folder that is named like it.
     New(new::Args),
+    /// Build the folder that a browser loads a game from.
+    Site(site::Args),
     /// Make one server binary with the browser client inside: target/dist/broadside-server.
     Dist,
     /// Measure what the server costs on this machine, and write it to docs/BENCHMARKS.md.
@@ -137,6 +140,7 @@ pub fn broadside() -> ExitCode {
         Command::Play { game, args } => games::Game::named(&game).and_then(|game| play(&args, &game)),
         Command::Test(args) => test::test(&args),
         Command::New(args) => new::new(&args),
+        Command::Site(args) => site::site(&args),
         Command::Dist => dist::dist(),
         Command::Bench(args) => bench::bench(&args),
         Command::Chaos(args) => chaos::chaos(&args),

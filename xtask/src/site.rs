@@ -7,7 +7,10 @@
 //! server never compresses anything. All of it is made in a second folder which then takes the place of the first:
 //! nothing stale is left, and nobody sees half of it. When neither the wasm nor an asset changed, nothing is touched.
 //!
-//! Every file that a page cannot do without carries the number of the build: `boot.js` compares them, so that files of two builds
+//! What pages load is in `v/BUILD/`, a folder that is named after the build: its files never change, so browsers keep them without asking
+//! again, and a second visit costs one small request. The pages themselves, and what has to be found at a fixed address, stay outside.
+//!
+//! Every file that a page cannot do without carries the number of the build besides: `boot.js` compares them, so that files of two builds
 //! (a cache on the way, a server that is updated while a page loads) are detected and not run.
 
 use std::collections::BTreeMap;
@@ -21,14 +24,39 @@ use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::files::{files, remove_folder};
-use crate::games::Game;
+use crate::games::{self, Game};
 use crate::languages;
 use crate::parts;
 use crate::process::run;
+use crate::sizes;
+use crate::toolchain;
 use crate::workspace::{WASM_TARGET, broadside, cargo, short, target_dir};
 
+/// Arguments of `cargo xtask site`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The game: a folder of games/.
+    #[arg(long, value_name = "NAME", default_value = games::DEFAULT)]
+    game: String,
+    /// Print what each part of a first visit takes.
+    #[arg(long)]
+    sizes: bool,
+}
+
+/// Builds a game's folder, and prints where it is.
+pub(crate) fn site(args: &Args) -> Result<()> {
+    toolchain::ensure_wasm_target()?;
+    let game = Game::named(&args.game)?;
+    build(&game)?;
+    match args.sizes {
+        true => print!("{}", sizes::table(&game.web)?),
+        false => println!("{}: {}", short(&game.web), sizes::summary(&game.web)?),
+    }
+    Ok(())
+}
+
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 12;
+const RECIPE: u32 = 13;
 
 /// Folder of the pages for developers, which players do not load.
 const DEV: &str = "dev";
@@ -48,36 +76,31 @@ const BUILD_MARK: &str = "@build@";
 const BUILD_SECTION: &str = "build";
 
 /// The game's page.
-const PAGE: &str = "index.html";
+pub(crate) const PAGE: &str = "index.html";
+/// What the service worker shows without a network.
+const OFFLINE: &str = "offline.html";
 /// What a browser installs the page by; it has the game's name.
 const MANIFEST: &str = "manifest.webmanifest";
 /// Pages for addresses that are one folder deeper, made of others: of links of private rooms, of recorded matches, of players, of links
-/// between friends.
-const DEEP_PAGES: [(&str, &str); 4] = [
-    (PAGE, "r/index.html"),
-    (PAGE, "replay/index.html"),
-    ("profile.html", "u/index.html"),
-    ("friends.html", "friend/index.html"),
+/// between friends. Where it is another than that of the page it is made of, with the program that it runs.
+const DEEP_PAGES: [(&str, &str, Option<&str>); 5] = [
+    (PAGE, "r/index.html", None),
+    (PAGE, EMBED, None),
+    (PAGE, "replay/index.html", Some("replay")),
+    ("profile.html", "u/index.html", None),
+    ("friends.html", "friend/index.html", None),
 ];
-/// What a first visit to the game does not load: pages beside it, and folders of what they need.
-const NOT_FIRST: [&str; 15] = [
-    "CREDITS.md",
-    "account.html",
-    "admin.html",
-    "compare.html",
-    "friends.html",
-    "icon-192.png",
-    "icon-512.png",
-    "icon-apple.png",
-    "icon-maskable.png",
-    "leaderboards.html",
-    "og.jpg",
-    "profile.html",
-    "replay.js",
-    "replay_bg.wasm",
-    "wire.html",
-];
-const NOT_FIRST_FOLDERS: [&str; 7] = [DEV, "pages", "settings", "r", "replay", "u", "friend"];
+
+/// The read-only view of a room for frames of other sites: the page of the game with a style of its own.
+const EMBED: &str = "embed/index.html";
+
+/// Folder of the folder that is named after the build.
+pub(crate) const LASTING: &str = "v";
+/// Files that stay at addresses of their own.
+const FIXED: [&str; 7] =
+    ["sw.js", "icon-192.png", "icon-512.png", "icon-apple.png", "icon-maskable.png", "og.jpg", MANIFEST];
+/// Endings of files that stay at addresses of their own: pages, and texts for people.
+const FIXED_ENDINGS: [&str; 2] = ["html", "md"];
 
 /// Files that hold compressed data already.
 const COMPRESSED: [&str; 10] = ["png", "jpg", "jpeg", "webp", "avif", "ogg", "opus", "mp3", "m4a", "woff2"];
@@ -120,7 +143,8 @@ pub(crate) fn build(game: &Game) -> Result<()> {
     remove_folder(web)?;
     fs::rename(&fresh, web)?;
     fs::write(&stamp, describe(&key, web)?)?;
-    report(web)
+    eprintln!("made {}: {}", short(web), sizes::summary(web)?);
+    Ok(())
 }
 
 /// Compiles a package once for each of [`PROGRAMS`].
@@ -139,29 +163,98 @@ fn make(
     (programs, sources): (Vec<Vec<u8>>, &BTreeMap<PathBuf, PathBuf>),
     build: &str,
 ) -> Result<()> {
+    let lasting = format!("{LASTING}/{build}");
+    let folder = fresh.join(&lasting);
+    fs::create_dir_all(&folder)?;
     let is_parts = |name: &Path| name == Path::new(parts::FILE);
+    let mut moved = Vec::new();
     for (name, file) in sources.iter().filter(|(name, _)| !is_parts(name)) {
-        let to = fresh.join(name);
+        let stays = has_fixed_address(name);
+        let to = if stays { fresh.join(name) } else { folder.join(name) };
         fs::create_dir_all(to.parent().unwrap_or(fresh))?;
         fs::copy(file, to)?;
+        moved.extend((!stays).then(|| name.to_string_lossy().replace('\\', "/")));
     }
     for ((name, _), wasm) in PROGRAMS.into_iter().zip(programs) {
-        bind(name, wasm, fresh, build)?;
+        bind(name, wasm, &folder, build)?;
+        moved.extend([script_of(name), wasm_of(name)]);
     }
-    mark(&fresh.join(DEV).join(CLIENT_FOLDER).join(CLIENT_SCRIPT), build)?;
+    mark(&folder.join(DEV).join(CLIENT_FOLDER).join(CLIENT_SCRIPT), build)?;
     let own = sources.get(Path::new(parts::FILE)).map_or_else(|| Ok(String::new()), fs::read_to_string)?;
-    let page = parts::fill(&fs::read_to_string(fresh.join(PAGE))?, &own, &game.page)?;
-    let page = languages::word(&page, &languages::merge(fresh)?)?;
-    fs::write(fresh.join(PAGE), page)?;
+    let table = languages::merge(&folder)?;
+    for page in [fresh.join(PAGE), folder.join(OFFLINE)] {
+        let text = parts::fill(&fs::read_to_string(&page)?, &own, &game.page)?;
+        fs::write(page, languages::word(&text, &table)?)?;
+    }
     let manifest = manifest(&fs::read_to_string(fresh.join(MANIFEST))?, &own, &game.page)?;
     fs::write(fresh.join(MANIFEST), manifest)?;
     stamp(fresh, build)?;
-    for (page, deep) in DEEP_PAGES {
-        let (page, deep) = (fs::read_to_string(fresh.join(page))?, fresh.join(deep));
+    point(fresh, &lasting, &moved)?;
+    deepen(fresh, &lasting)?;
+    measure(fresh, &folder)?;
+    files(fresh)?.iter().try_for_each(|file| compress(file))
+}
+
+/// Whether something other than our pages of the same build asks for a file, so that its address must not change: people, messengers,
+/// an installed page.
+fn has_fixed_address(name: &Path) -> bool {
+    let ending = name.extension().and_then(OsStr::to_str).unwrap_or_default();
+    name.components().count() == 1
+        && name != Path::new(OFFLINE)
+        && (FIXED_ENDINGS.contains(&ending) || FIXED.iter().any(|fixed| name == Path::new(fixed)))
+}
+
+/// Lets every page load what has moved into the folder of the build from there.
+fn point(fresh: &Path, lasting: &str, moved: &[String]) -> Result<()> {
+    for file in files(fresh)?.into_iter().filter(|file| file.extension() == Some(OsStr::new("html"))) {
+        let mut text = fs::read_to_string(&file)?;
+        for name in moved {
+            text = text.replace(&format!("=\"./{name}\""), &format!("=\"./{lasting}/{name}\""));
+        }
+        fs::write(&file, text)?;
+    }
+    Ok(())
+}
+
+/// Writes the pages of deeper addresses.
+fn deepen(fresh: &Path, lasting: &str) -> Result<()> {
+    for (page, deep, program) in DEEP_PAGES {
+        let (mut page, deep) = (fs::read_to_string(fresh.join(page))?, fresh.join(deep));
+        if let Some(program) = program {
+            let other = |name: &str| name.replace(PROGRAMS[0].0, program);
+            for name in [script_of(PROGRAMS[0].0), wasm_of(PROGRAMS[0].0)] {
+                page = page.replace(&name, &other(&name));
+            }
+        }
+        if deep.ends_with(EMBED) {
+            let style = format!("<link rel=\"stylesheet\" href=\"./{lasting}/embed.css\">\n</head>");
+            page = page.replace("<html ", "<html class=\"embed\" ").replace("</head>", &style);
+        }
         fs::create_dir_all(deep.parent().unwrap_or(fresh))?;
         fs::write(deep, page.replace("=\"./", "=\"../"))?;
     }
-    files(fresh)?.iter().try_for_each(|file| compress(file))
+    Ok(())
+}
+
+/// Puts the length of each program into the pages that load it: a browser is told only the compressed one.
+fn measure(fresh: &Path, folder: &Path) -> Result<()> {
+    for (program, _) in PROGRAMS {
+        let name = wasm_of(program);
+        let length = fs::metadata(folder.join(&name))?.len();
+        for file in files(fresh)?.into_iter().filter(|file| file.extension() == Some(OsStr::new("html"))) {
+            let text = fs::read_to_string(&file)?;
+            fs::write(&file, text.replace(&format!("@{name}@"), &length.to_string()))?;
+        }
+    }
+    Ok(())
+}
+
+fn script_of(program: &str) -> String {
+    format!("{program}.js")
+}
+
+fn wasm_of(program: &str) -> String {
+    format!("{program}_bg.wasm")
 }
 
 /// Fills a manifest with the game's name.
@@ -199,8 +292,8 @@ fn bind(name: &str, wasm: Vec<u8>, folder: &Path, build: &str) -> Result<()> {
         .remove_producers_section(true)
         .generate(folder)
         .with_context(|| format!("wasm-bindgen refused the program {name}"))?;
-    mark(&folder.join(format!("{name}.js")), build)?;
-    append(&folder.join(format!("{name}_bg.wasm")), &custom_section(BUILD_SECTION, build.as_bytes()))
+    mark(&folder.join(script_of(name)), build)?;
+    append(&folder.join(wasm_of(name)), &custom_section(BUILD_SECTION, build.as_bytes()))
 }
 
 /// Lets a script say the number of the build.
@@ -274,24 +367,6 @@ pub(crate) fn pages(web: &Path) -> Result<Vec<String>> {
     let is_sibling = |file: &Path| matches!(file.extension().and_then(OsStr::to_str), Some("br" | "gz"));
     let plain = files(web)?.into_iter().filter(|file| !is_sibling(file));
     plain.map(|file| Ok(file.strip_prefix(web)?.to_string_lossy().replace('\\', "/"))).collect()
-}
-
-/// Prints the size of a first visit.
-fn report(web: &Path) -> Result<()> {
-    let pages = pages(web)?;
-    let mut bytes = 0;
-    let is_first = |page: &str| match page.split_once('/') {
-        // One table is fetched.
-        Some((languages::FOLDER, table)) => table == "en.json",
-        Some((folder, _)) => !NOT_FIRST_FOLDERS.contains(&folder),
-        None => !NOT_FIRST.contains(&page),
-    };
-    for page in pages.iter().filter(|page| is_first(page)) {
-        let packed = web.join(format!("{page}.br"));
-        bytes += fs::metadata(if packed.exists() { packed } else { web.join(page) })?.len();
-    }
-    eprintln!("made {}: {} files, {} kB for a first visit", short(web), pages.len(), bytes.div_ceil(1000));
-    Ok(())
 }
 
 #[cfg(test)]

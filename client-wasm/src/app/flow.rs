@@ -40,10 +40,12 @@ impl<C: Cartridge> App<C> {
         self.show_volumes();
         self.open_net();
         self.show_effects();
+        let embedded = browser::embedded_room();
+        let watch = if embedded.is_some() { Some("1".to_owned()) } else { browser::parameter("watch") };
         self.flow.handle_open(PageStart {
             path: &browser::path(),
-            room_parameter: browser::parameter(browser::ROOM).as_deref(),
-            watch_parameter: browser::parameter("watch").as_deref(),
+            room_parameter: embedded.clone().or_else(|| browser::parameter(browser::ROOM)).as_deref(),
+            watch_parameter: watch.as_deref(),
             stored_room: browser::recall_in_tab(ROOM_KEY).as_deref(),
             autojoin: browser::parameter("autojoin").as_deref() == Some("1"),
             name: self.screens.remembered_name(),
@@ -139,6 +141,7 @@ impl<C: Cartridge> App<C> {
             PageAction::Click => self.speaker.click(SoundId::CLICK),
             PageAction::AskHealth { retry } => self.ask_health(retry),
             PageAction::Warn(text) => browser::log_warning(&text),
+            PageAction::RenewPage => browser::renew(),
             PageAction::ReloadPage => {
                 if let Some(window) = browser::window() {
                     let _ = window.location().reload();

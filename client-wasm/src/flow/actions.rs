@@ -95,4 +95,6 @@ pub(crate) enum PageAction {
     /// Writes to the console.
     Warn(String),
     ReloadPage,
+    /// Reloads the page, unless that was done a moment ago and has not helped.
+    RenewPage,
 }

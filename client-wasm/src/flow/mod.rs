@@ -401,7 +401,13 @@ impl PageFlow {
                 self.note(why, true);
                 self.wait(at, String::new());
             }
-            Remedy::PlayHere | Remedy::Reload => self.refuse(why, remedy),
+            Remedy::PlayHere | Remedy::Reload => {
+                self.refuse(why, remedy);
+                // Most likely the server was updated while this page was open, or a cache had an old page.
+                if code == Some(CloseCode::WrongRevision) || lost.end == ConnectionEnd::Malformed {
+                    self.act(PageAction::RenewPage);
+                }
+            }
         }
     }
 

@@ -220,7 +220,8 @@ fn every_close_code_leads_to_one_state() {
 #[test]
 fn a_page_that_the_server_does_not_understand_offers_to_reload() {
     let mut shell = Shell::playing();
-    shell.close(Phase::Greeting, CloseCode::WrongRevision);
+    let actions = shell.close(Phase::Greeting, CloseCode::WrongRevision);
+    assert_eq!(actions.last(), Some(&PageAction::RenewPage), "it tries that itself first");
     shell.page.handle_try_now();
     assert_eq!(shell.drain(), [PageAction::ReloadPage]);
     let mut page = PageFlow::new(Nodes::new(HOME, 1), Toy::MODES);

@@ -23,27 +23,52 @@ impl Site {
         site
     }
 
-    /// Makes everything as it was built.
+    /// Makes everything as it was built, except that the folder of the build has a name by which no browser keeps what is in it.
     fn mend(&self) {
+        _ = fs::remove_dir_all(&self.0);
         copy(&setup::site(), &self.0);
+        let build = self.path_of("");
+        fs::rename(&build, build.with_file_name("copy")).expect("it can be renamed");
+        let name = build.file_name().expect("it has a name").to_str().expect("it is text");
+        for page in ["index.html", "r/index.html", "wire.html"] {
+            self.change(page, |bytes| replaced(&bytes, &format!("v/{name}/"), "v/copy/"));
+        }
+    }
+
+    /// Where a file is: a page in the folder itself, what pages load in that of the build.
+    fn path_of(&self, name: &str) -> PathBuf {
+        if name.ends_with(".html") {
+            return self.0.join(name);
+        }
+        let mut builds = fs::read_dir(self.0.join("v")).expect("the site has the folder of a build");
+        builds
+            .next()
+            .expect("there is one")
+            .expect("it can be read")
+            .path()
+            .components()
+            .collect::<PathBuf>()
+            .join(name)
     }
 
     /// Takes a file away, with its compressed siblings.
     fn remove(&self, name: &str) {
         for ending in ["", ".br", ".gz"] {
-            _ = fs::remove_file(self.0.join(format!("{name}{ending}")));
+            let mut path = self.path_of(name).into_os_string();
+            path.push(ending);
+            _ = fs::remove_file(path);
         }
     }
 
     /// Puts something else in a file's place.
     fn replace(&self, name: &str, bytes: &[u8]) {
         self.remove(name);
-        fs::write(self.0.join(name), bytes).expect("it can be written");
+        fs::write(self.path_of(name), bytes).expect("it can be written");
     }
 
     /// Changes a file.
     fn change(&self, name: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
-        let bytes = fs::read(self.0.join(name)).expect("it is there");
+        let bytes = fs::read(self.path_of(name)).expect("it is there");
         let changed = change(bytes.clone());
         assert_ne!(changed, bytes, "{name} was not changed");
         self.replace(name, &changed);

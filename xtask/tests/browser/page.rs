@@ -207,6 +207,11 @@ impl Page {
         self.client.goto(url).await.expect("the page is there");
     }
 
+    /// Goes on inside the frame with this number.
+    pub(crate) async fn enter_frame(&self, number: u16) {
+        self.client.enter_frame(number).await.expect("there is such a frame");
+    }
+
     /// Reloads the page.
     pub(crate) async fn reload(&self) {
         self.client.refresh().await.expect("the page is there");
@@ -233,6 +238,15 @@ impl Page {
                 return;
             }
             assert!(started_at.elapsed() < DEADLINE, "waited {DEADLINE:?} for {part:?} in {css}, which says {text}");
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// Waits until a script returns `true`.
+    pub(crate) async fn wait_for_script(&self, what: &str, script: &str) {
+        let started_at = Instant::now();
+        while self.script(script, Vec::new()).await != json!(true) {
+            assert!(started_at.elapsed() < DEADLINE, "waited {DEADLINE:?} for {what}");
             tokio::time::sleep(GLANCE).await;
         }
     }
@@ -306,10 +320,10 @@ impl Page {
         entries.filter(|entry| entry["level"] == "SEVERE").map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// The hashes of the world, every `every` ticks and in hex, of a scripted game in the wasm of this page.
+    /// The hashes of the world, every `every` ticks and in hex, of a scripted game in the wasm of this page, which shows recorded matches.
     pub(crate) async fn world_hashes(&self, seed: u64, ticks: u32, every: u32) -> Vec<Value> {
         const SCRIPT: &str = "const [seed, ticks, every, done] = arguments;
-            import('/game.js')
+            import(`${window.broadside.folder}replay.js`)
                 .then(wasm => wasm.world_hashes(BigInt(seed), ticks, every))
                 .then(hashes => done(Array.from(hashes, hash => BigInt.asUintN(64, hash).toString(16).padStart(16, '0'))))
                 .catch(error => done([String(error)]));";
