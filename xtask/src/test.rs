@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::firefox::Firefox;
 use crate::games::Game;
 use crate::process::{self, run};
 use crate::steps::run_in_order;
@@ -18,6 +19,17 @@ pub(crate) struct Args {
     /// Run this step alone.
     #[arg(long, value_name = "STEP")]
     only: Option<Step>,
+    /// The browser of the step `browser`.
+    #[arg(long, value_name = "NAME", default_value = "chromium")]
+    browser: BrowserName,
+}
+
+/// A browser that plays the tests.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum BrowserName {
+    Chromium,
+    /// Installed or built when it is absent, which takes minutes.
+    Firefox,
 }
 
 /// One check.
@@ -45,7 +57,7 @@ enum Step {
 /// Runs every step, or the chosen one.
 pub(crate) fn test(args: &Args) -> Result<()> {
     process::catch_stop_signals()?;
-    run_in_order(args.only, Step::about, Step::run)
+    run_in_order(args.only, Step::about, |step| step.run(args.browser))
 }
 
 impl Step {
@@ -73,11 +85,11 @@ impl Step {
             }
             Step::Site => "the browser client is compiled, and the server can embed it",
             Step::Template => "a game made by `cargo xtask new` passes its checks, and Chromium, bots and load play it",
-            Step::Browser => "headless Chromium plays on a real server",
+            Step::Browser => "headless Chromium, or Firefox with --browser, plays on a real server",
         }
     }
 
-    fn run(self) -> Result<()> {
+    fn run(self, browser: BrowserName) -> Result<()> {
         match self {
             Step::Tools => tools(),
             Step::Fmt => run(&mut cargo("fmt --all --check")),
@@ -100,7 +112,7 @@ impl Step {
             Step::Counts => bench::check_counts(),
             Step::Foreign => foreign(),
             Step::Site => embedded_site(),
-            Step::Browser => browser(),
+            Step::Browser => play_in(browser),
             Step::Template => template::check(),
         }
     }
@@ -147,9 +159,10 @@ fn embedded_site() -> Result<()> {
 }
 
 /// Always with `--workspace`, like the steps before: other selections of packages would build the dependencies again.
-fn browser() -> Result<()> {
+fn play_in(browser: BrowserName) -> Result<()> {
     let tools = toolchain::ensure_browser()?;
     ensure_packages(&toolchain::ensure_node()?, &root().join("xtask/tests/browser/npm"))?;
+    let firefox = (browser == BrowserName::Firefox).then(Firefox::ensure).transpose()?;
     let (arena, puck) = (Game::arena(), Game::named("puck")?);
     site::build(&arena)?;
     site::build(&puck)?;
@@ -164,5 +177,8 @@ fn browser() -> Result<()> {
         ("BROADSIDE_PUCK_SITE", puck.web),
         ("BROADSIDE_ARTIFACTS", target_dir().join("artifacts")),
     ]);
+    if let Some(firefox) = &firefox {
+        tests.envs(firefox.variables());
+    }
     run(&mut tests)
 }

@@ -173,7 +173,7 @@ fn nats_version(text: &str) -> Option<(u32, u32)> {
 }
 
 /// Installs Debian packages when running as root; otherwise fails with the command to type.
-fn install(packages: &str, need: &str, otherwise: &str) -> Result<()> {
+pub(crate) fn install(packages: &str, need: &str, otherwise: &str) -> Result<()> {
     let typed = format!("apt-get install --yes --no-install-recommends {packages}");
     if find_program("apt-get").is_none() {
         bail!("{need}: {otherwise}");

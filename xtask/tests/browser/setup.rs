@@ -41,6 +41,21 @@ pub(crate) fn chromedriver() -> PathBuf {
     std::env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into()).into()
 }
 
+/// Whether the tests are played by Firefox in place of Chromium.
+pub(crate) fn is_firefox() -> bool {
+    std::env::var_os("GECKODRIVER").is_some()
+}
+
+/// Firefox.
+pub(crate) fn firefox() -> PathBuf {
+    std::env::var_os("FIREFOX").unwrap_or_else(|| "/usr/bin/firefox-esr".into()).into()
+}
+
+/// Geckodriver.
+pub(crate) fn geckodriver() -> PathBuf {
+    std::env::var_os("GECKODRIVER").unwrap_or_else(|| "geckodriver".into()).into()
+}
+
 fn named(variable: &str, usually: &str) -> PathBuf {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     std::env::var_os(variable).map_or_else(|| PathBuf::from(root).join(usually), PathBuf::from)
