@@ -19,6 +19,15 @@ const FLAGS: &str = include_str!("../browser-flags.txt");
 /// How long the browser may take for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A line that a browser pretends to have. Its WebSockets are not slowed down.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line {
+    /// Both ways.
+    pub(crate) mbit_per_s: f64,
+    /// Added to each request.
+    pub(crate) latency_ms: u32,
+}
+
 /// A browser with one page; both end with this value.
 pub(crate) struct Page {
     driver: SocketAddr,
@@ -53,11 +62,34 @@ impl Page {
         let opened = ask(driver, "POST", "/session", &wanted)?;
         let session = opened["sessionId"].as_str().context("chromedriver opened no session")?.to_owned();
         let page = Page { driver, session, profile, _service: service };
-        page.ask("POST", "/url", &json!({ "url": url }))?;
+        page.visit(url)?;
         // The window has a frame even where nobody sees it.
         let frame = page.run("return outerHeight - innerHeight")?.as_u64().unwrap_or(0);
         page.ask("POST", "/window/rect", &json!({ "width": size.0, "height": u64::from(size.1) + frame }))?;
         Ok(page)
+    }
+
+    /// Goes to another address.
+    ///
+    /// # Errors
+    /// What chromedriver says.
+    pub(crate) fn visit(&self, url: &str) -> Result<()> {
+        self.ask("POST", "/url", &json!({ "url": url })).map(drop)
+    }
+
+    /// Slows down what the page loads from now on.
+    ///
+    /// # Errors
+    /// What chromedriver says.
+    pub(crate) fn slow_down(&self, line: Line) -> Result<()> {
+        let bytes_per_s = line.mbit_per_s * 1e6 / 8.0;
+        let conditions = json!({
+            "offline": false,
+            "latency": line.latency_ms,
+            "download_throughput": bytes_per_s,
+            "upload_throughput": bytes_per_s,
+        });
+        self.ask("POST", "/chromium/network_conditions", &json!({ "network_conditions": conditions })).map(drop)
     }
 
     /// Runs a script in the page and gives what it returns.

@@ -6,6 +6,7 @@
 //! - `level`: a whole server under N players, and the floor for the same frames right after it.
 //! - `wss`: the same players in the clear and by TLS.
 //! - `draw`: the page without a GPU, by either renderer, through `webdriver`.
+//! - `visit`: a first visit over a slow line, through `webdriver`.
 //! - [`page`]: where tables and drawings go in `docs/BENCHMARKS.md`.
 //! - `gate`: the limits on cost.
 
@@ -17,6 +18,7 @@ mod machine;
 mod micro;
 mod page;
 mod programs;
+mod visit;
 mod wss;
 
 use std::fs;
@@ -67,6 +69,9 @@ pub(crate) struct Args {
     /// minutes after the build, and written to docs/BENCHMARKS.md.
     #[arg(long, conflicts_with_all = ["quick", "players", "seconds", "write", "gate", "wss"])]
     draw: bool,
+    /// Measure only how long a visit takes over a line of 20 Mbit/s and 40 ms, and what it loads.
+    #[arg(long)]
+    visit: bool,
     /// Instead: check instruction counts and the ratio to the floor against xtask/bench-ceilings.txt.
     #[arg(long, conflicts_with_all = ["quick", "players", "seconds", "write"])]
     gate: bool,
@@ -79,6 +84,12 @@ pub(crate) struct Args {
 pub(crate) fn bench(args: &Args) -> Result<()> {
     if args.gate {
         return gate::gate(if args.set_ceilings { gate::Ceilings::Replace } else { gate::Ceilings::Hold });
+    }
+    if args.visit {
+        let (times, sizes) = visit::measure()?;
+        say("a first visit", &times);
+        say("its parts", &sizes);
+        return fill(&[("visit", times), ("visit-sizes", sizes)]);
     }
     if args.draw {
         let table = draw::measure()?;
