@@ -16,7 +16,7 @@
 //! Below those: [`games`] knows the packages of each game; [`site`] makes the folder that a browser loads from, [`sizes`] says how large a first visit is, [`parts`] the game's
 //! parts of its page; [`steps`] runs checks;
 //! [`engine`] runs the tests of what knows no game; [`purity`], [`floors`], [`tidy`] and [`numbers`] check the
-//! sources with the help of [`imports`] and [`source`]; [`toolchain`] finds what must be installed; [`files`] lists folders; [`process`], [`guard`] and
+//! sources with the help of [`imports`] and [`source`]; [`toolchain`] finds what must be installed, [`firefox`] another browser; [`files`] lists folders; [`process`], [`guard`] and
 //! [`http`] start programs, end them and ask whether they are up; [`workspace`] has the paths.
 //!
 //! The browser tests are `tests/browser/`, a test target of this crate, so that only `cargo xtask test` builds the WebDriver client.
@@ -30,6 +30,7 @@ mod faults;
 mod faults_cluster;
 mod felt;
 mod files;
+mod firefox;
 mod floors;
 mod game_test;
 mod games;

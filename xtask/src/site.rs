@@ -76,7 +76,7 @@ const BUILD_MARK: &str = "@build@";
 const BUILD_SECTION: &str = "build";
 
 /// The game's page.
-pub(crate) const PAGE: &str = "index.html";
+const PAGE: &str = "index.html";
 /// What the service worker shows without a network.
 const OFFLINE: &str = "offline.html";
 /// What a browser installs the page by; it has the game's name.
@@ -95,7 +95,7 @@ const DEEP_PAGES: [(&str, &str, Option<&str>); 5] = [
 const EMBED: &str = "embed/index.html";
 
 /// Folder of the folder that is named after the build.
-pub(crate) const LASTING: &str = "v";
+const LASTING: &str = "v";
 /// Files that stay at addresses of their own.
 const FIXED: [&str; 7] =
     ["sw.js", "icon-192.png", "icon-512.png", "icon-apple.png", "icon-maskable.png", "og.jpg", MANIFEST];
@@ -143,7 +143,7 @@ pub(crate) fn build(game: &Game) -> Result<()> {
     remove_folder(web)?;
     fs::rename(&fresh, web)?;
     fs::write(&stamp, describe(&key, web)?)?;
-    eprintln!("made {}: {}", short(web), sizes::summary(web)?);
+    eprintln!("made {}: {} files, {}", short(web), pages(web)?.len(), sizes::summary(web)?);
     Ok(())
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::site;
+/// The page of the game.
+const PAGE: &str = "index.html";
 
 /// A file of a first visit, with its sizes in bytes.
 struct Part {
@@ -17,8 +18,8 @@ struct Part {
 
 /// The size of a first visit in words.
 pub(crate) fn summary(web: &Path) -> Result<String> {
-    let (files, bytes) = (site::pages(web)?.len(), parts(web)?.iter().map(|part| part.brotli).sum::<u64>());
-    Ok(format!("{files} files, {:.1} kB for a first visit", bytes as f64 / 1000.0))
+    let bytes: u64 = parts(web)?.iter().map(|part| part.brotli).sum();
+    Ok(format!("{:.1} kB for a first visit", bytes as f64 / 1000.0))
 }
 
 /// A table of the parts of a first visit, largest first, in Markdown.

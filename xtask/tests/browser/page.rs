@@ -314,7 +314,11 @@ impl Page {
     }
 
     /// The errors in the browser's console, those of loading included. Each is reported once.
+    /// Firefox keeps none for us.
     pub(crate) async fn console(&self) -> Vec<String> {
+        if crate::setup::is_firefox() {
+            return Vec::new();
+        }
         let log = self.client.issue_cmd(BrowserLog).await.expect("chromedriver keeps a log");
         let entries = log.as_array().expect("it is a list").iter();
         entries.filter(|entry| entry["level"] == "SEVERE").map(|entry| entry["message"].to_string()).collect()
