@@ -35,6 +35,8 @@ impl Report {
         let kbit = |bytes_per_s: Option<f64>| bytes_per_s.map(|bytes| round(bytes * 8.0 / 1000.0));
         let all = (expected >= 1.0).then(|| round((window.snapshots as f64 / expected).min(1.0)));
         let up = class(|t| t.bytes_up);
+        let by_cause = measured.corrections.iter().map(|(cause, count)| (*cause, per_full_min(*count)));
+        let corrections_by_cause = by_cause.collect();
         let server = measured.server.clone();
         Report {
             players: measured.players,
@@ -61,11 +63,7 @@ impl Report {
             input_to_effect_ms: effects,
             prediction_error: PredictionError::of(&window.errors),
             corrections_per_min: per_full_min(measured.corrections.values().sum()),
-            corrections_by_cause: measured
-                .corrections
-                .iter()
-                .map(|(cause, count)| (*cause, per_full_min(*count)))
-                .collect(),
+            corrections_by_cause,
             join_ms: percentiles(&measured.joins),
             bits_per_record: MeanOnly { mean: ratio(cells as f64 * 8.0, window.records.0) },
             in_view: MeanOnly { mean: ratio(window.in_view.0 as f64, window.in_view.1) },

@@ -44,7 +44,6 @@ fn a_client_that_reads_only_heads_plays_on_and_resumes() {
         sim.run(0.3, &mut drive);
         [whole, heads].into_iter().for_each(|at| sim.reconnect(at, &profile));
         sim.run(0.3, &mut drive);
-        assert!(sim.clients[heads].client.decodes(), "until the clock is known again");
         assert!(sim.all_play());
     }
 }
