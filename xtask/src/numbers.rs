@@ -31,6 +31,7 @@ const HISTORY: &str = "shared/src/history.rs";
 const CELLS: &str = "shared/src/replication/cells.rs";
 const RULES: &str = "games/arena/src/rules.rs";
 const ROOM: &str = "server/core/src/room/mod.rs";
+const PHASE: &str = "server/core/src/room/phase.rs";
 const FLOW: &str = "server/core/src/fanout/flow.rs";
 const CONFIG: &str = "server/src/config.rs";
 const SHARD: &str = "server/src/net/shard.rs";
@@ -71,8 +72,8 @@ const QUOTES: &[Quote] = &[
     quote(PROTOCOL, "reads at most {} KiB", "server/src/net/conn.rs", "BYTES_AFTER_CLOSE", KIB),
     quote(PROTOCOL, "assumes a round trip of {} ms", FLOW, "FIRST_RTT_US", 1000.0),
     quote(PROTOCOL, "reads nothing until {} KiB of answers wait", TRANSPORT, "OUTBOX_MAX", KIB),
-    quote(PROTOCOL, "In a room of fewer than {} clients", ROOM, "TOGETHER_MAX", 1.0),
-    quote(PROTOCOL, "From {} clients on they are spread out", ROOM, "SPREAD_MIN", 1.0),
+    quote(PROTOCOL, "In a room of fewer than {} clients", PHASE, "TOGETHER_MAX", 1.0),
+    quote(PROTOCOL, "From {} clients on they are spread out", PHASE, "SPREAD_MIN", 1.0),
     quote(PROTOCOL, "a room takes {}, and one address", ROOM, "SPECTATORS_MAX", 1.0),
 ];
 
