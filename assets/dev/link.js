@@ -90,8 +90,8 @@ export function textOf(value, indent) {
   return JSON.stringify(value, plain, indent);
 }
 
-/// The address of a path on this server, below whatever path a proxy serves it at: this script is one folder deeper.
-export const beside = (path) => new URL(`../${path}`, import.meta.url);
+/// The address of a path on this server, below whatever path a proxy serves it at.
+export const beside = (path) => new URL(path, window.broadside.base);
 
 /// A new element with a class and a text, which is never markup.
 export function make(tag, className = "", text = "") {
