@@ -57,8 +57,9 @@
   const fail = (text) => {
     if (failed) return;
     failed = true;
+    // What a reload may mend is shown only once one did not mend it.
+    if (text.endsWith(MIXED) && renew()) return;
     inPage(() => show(text, "failed"));
-    if (text.endsWith(MIXED)) renew();
   };
 
   // A cached copy may be the cause: fetch every file again first.
