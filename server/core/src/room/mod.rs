@@ -333,8 +333,7 @@ impl<G: Game> Room<G> {
                 seat.ping.take(packet.acked, arrived.us_since(snapshot_due));
             }
             self.inputs_dropped += u64::from(seat.inputs.push(packet, self.tick, early_us));
-            let interval = (G::TICK_HZ, self.config.snapshot_every);
-            seat.phase.handle_input(arrived, self.tick_zero, interval, &mut self.phase_load);
+            seat.phase.handle_input(arrived);
         }
     }
 
@@ -481,6 +480,7 @@ impl<G: Game> Room<G> {
                 continue;
             }
             let Some(seat) = &mut self.seats[at] else { continue };
+            seat.phase.review(self.tick_zero, (G::TICK_HZ, self.config.snapshot_every), &mut self.phase_load);
             let player = PlayerId(at as u16);
             if let Some(spectating) = &mut seat.spectating {
                 if let Some(follows) = spectating.follows

@@ -31,6 +31,8 @@ const EVERY_MAX: usize = 12;
 pub(super) struct SnapshotPhase {
     /// Snapshots are due on ticks `t` where `t + phase` is a multiple of the interval.
     phase: u8,
+    /// When the newest packet arrived that has not voted yet.
+    arrived: Option<MonoTime>,
     /// For each phase the packets since the last review that it would follow best.
     votes: [u8; EVERY_MAX],
     voted: u8,
@@ -46,7 +48,7 @@ impl PhaseLoad {
         let phases = &mut self.0[..every as usize];
         let least = (0..phases.len()).min_by_key(|phase| phases[*phase]).unwrap_or(0);
         phases[least] += 1;
-        SnapshotPhase { phase: least as u8, votes: [0; EVERY_MAX], voted: 0 }
+        SnapshotPhase { phase: least as u8, arrived: None, votes: [0; EVERY_MAX], voted: 0 }
     }
 
     /// A seat with this phase is given up.
@@ -67,17 +69,16 @@ impl SnapshotPhase {
         self.phase.into()
     }
 
-    /// An input packet arrived. Moves the seat once it has been clear for a while that another phase follows its packets better.
-    pub(super) fn handle_input(
-        &mut self,
-        arrived: MonoTime,
-        tick_zero: MonoTime,
-        (tick_hz, every): (u32, u32),
-        load: &mut PhaseLoad,
-    ) {
-        if every < 2 {
-            return;
-        }
+    /// An input packet arrived.
+    #[inline]
+    pub(super) fn handle_input(&mut self, arrived: MonoTime) {
+        self.arrived = Some(arrived);
+    }
+
+    /// Counts the newest packet, once per snapshot. Moves the seat once it has been clear for a while that another phase follows its packets
+    /// better.
+    pub(super) fn review(&mut self, tick_zero: MonoTime, (tick_hz, every): (u32, u32), load: &mut PhaseLoad) {
+        let Some(arrived) = self.arrived.take().filter(|_| every > 1) else { return };
         // The first tick that is due at least this long after the packet.
         let after_us = AFTER_INPUT_US.saturating_sub(tick_us(tick_hz, 1) / 2);
         let since_us = arrived.plus_us(after_us).us_since(tick_zero);
@@ -131,7 +132,8 @@ mod tests {
     /// Packets of a seat that arrive `at_us` after the start of each interval of three ticks at 60 Hz.
     fn packets(phase: &mut SnapshotPhase, load: &mut PhaseLoad, at_us: u64, count: u64) {
         for n in 0..count {
-            phase.handle_input(ZERO.plus_us(n * 50_000 + at_us), ZERO, (60, 3), load);
+            phase.handle_input(ZERO.plus_us(n * 50_000 + at_us));
+            phase.review(ZERO, (60, 3), load);
         }
     }
 
@@ -158,7 +160,8 @@ mod tests {
         let mut phase = load.take(3);
         let before = phase.ticks();
         for n in 0..300 {
-            phase.handle_input(ZERO.plus_us(n * 50_000 + n % 3 * 16_667), ZERO, (60, 3), &mut load);
+            phase.handle_input(ZERO.plus_us(n * 50_000 + n % 3 * 16_667));
+            phase.review(ZERO, (60, 3), &mut load);
         }
         assert_eq!(phase.ticks(), before);
     }
