@@ -135,14 +135,11 @@ pub(crate) async fn serve(
     let preview = assets
         .get(path)
         .and_then(|page| link_preview::render(&app, path, &page.bytes, &requester, (request.uri(), headers)));
-    let mut response = match accepted(headers).find_map(in_coding) {
-        Some(_) if preview.is_some() => {
-            let page = StoredFile::new(preview.unwrap_or_default().into());
-            send(path, Coding::Identity, &page, &assets, headers)
-        }
-        Some((coding, file)) => send(path, coding, &file, &assets, headers),
-        None if assets.get(path).is_none() => return missing(path),
-        None => {
+    let mut response = match (accepted(headers).find_map(in_coding), preview) {
+        (Some(_), Some(page)) => send(path, Coding::Identity, &StoredFile::new(page.into()), &assets, headers),
+        (Some((coding, file)), None) => send(path, coding, &file, &assets, headers),
+        (None, _) if assets.get(path).is_none() => return missing(path),
+        (None, _) => {
             let detail = format!(
                 "{path:?} is available uncompressed, as gzip or as br, and Accept-Encoding excludes what is available"
             );

@@ -14,9 +14,9 @@ use super::Room;
 /// Time from the arrival of an input packet to the tick of the next snapshot that is aimed at, in microseconds. Sending takes a few
 /// milliseconds more. The other gap, to the packet after the snapshot, is the rest of the interval.
 const AFTER_INPUT_US: u64 = 20_000;
-/// Packets between two reviews of a seat.
+/// Packets of a seat that are counted before they may move it.
 const VOTES: u8 = 32;
-/// Packets of a review that must agree before a seat moves: each move makes one interval longer or shorter.
+/// How many of them must agree before it moves: each move makes one interval longer or shorter.
 const AGREEING: u8 = 24;
 /// Below this occupancy all snapshots of a room go out on one tick; from [`SPREAD_MIN`] on they are staggered. In between the room keeps
 /// what it has, since each change makes one interval shorter or longer.
@@ -33,7 +33,7 @@ pub(super) struct SnapshotPhase {
     phase: u8,
     /// When the newest packet arrived that has not voted yet.
     arrived: Option<MonoTime>,
-    /// For each phase the packets since the last review that it would follow best.
+    /// For each phase the packets counted so far that it would follow best.
     votes: [u8; EVERY_MAX],
     voted: u8,
 }
