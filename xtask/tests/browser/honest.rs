@@ -1,5 +1,6 @@
 //! A page whose files are missing, mixed or not ours says so, and offers to reload.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,34 +14,41 @@ const GLUE: &str = "game.js";
 const WASM: &str = "game_bg.wasm";
 
 /// A copy of the site that can be broken; it is gone with this value.
-struct Site(PathBuf);
+struct Site {
+    folder: PathBuf,
+    /// How often it was mended, which its folder of the build is named after.
+    mended: Cell<u32>,
+}
 
 impl Site {
     fn new(name: &str) -> Self {
         let folder = format!("{}/site-{name}-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
-        let site = Site(folder.into());
+        let site = Site { folder: folder.into(), mended: Cell::new(0) };
         site.mend();
         site
     }
 
-    /// Makes everything as it was built, except that the folder of the build has a name by which no browser keeps what is in it.
+    /// Makes everything as it was built, except for the name of the folder of the build: by this one no browser keeps what is in it, and
+    /// each time it is another, so that a browser that is short of time cannot show what it had from the last one.
     fn mend(&self) {
-        _ = fs::remove_dir_all(&self.0);
-        copy(&setup::site(), &self.0);
+        _ = fs::remove_dir_all(&self.folder);
+        copy(&setup::site(), &self.folder);
+        self.mended.set(self.mended.get() + 1);
+        let copied = format!("copy-{}", self.mended.get());
         let build = self.path_of("");
-        fs::rename(&build, build.with_file_name("copy")).expect("it can be renamed");
+        fs::rename(&build, build.with_file_name(&copied)).expect("it can be renamed");
         let name = build.file_name().expect("it has a name").to_str().expect("it is text");
         for page in ["index.html", "r/index.html", "wire.html"] {
-            self.change(page, |bytes| replaced(&bytes, &format!("v/{name}/"), "v/copy/"));
+            self.change(page, |bytes| replaced(&bytes, &format!("v/{name}/"), &format!("v/{copied}/")));
         }
     }
 
     /// Where a file is: a page in the folder itself, what pages load in that of the build.
     fn path_of(&self, name: &str) -> PathBuf {
         if name.ends_with(".html") {
-            return self.0.join(name);
+            return self.folder.join(name);
         }
-        let mut builds = fs::read_dir(self.0.join("v")).expect("the site has the folder of a build");
+        let mut builds = fs::read_dir(self.folder.join("v")).expect("the site has the folder of a build");
         builds
             .next()
             .expect("there is one")
@@ -76,7 +84,7 @@ impl Site {
 
     /// Makes a file one of another build: its number is another.
     fn age(&self, name: &str) {
-        let page = fs::read_to_string(self.0.join("index.html")).expect("it is there");
+        let page = fs::read_to_string(self.folder.join("index.html")).expect("it is there");
         let (_, build) = page.split_once("name=\"build\" content=\"").expect("the page has a number");
         let build = build.split('"').next().expect("it ends").as_bytes().to_vec();
         let other: Vec<u8> = build.iter().rev().copied().collect();
@@ -93,7 +101,7 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        _ = fs::remove_dir_all(&self.0);
+        _ = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -146,7 +154,7 @@ async fn a_broken_page_says_what_is_broken_and_offers_to_reload() {
         ("no boot", |site| site.remove("boot.js"), "boot.js"),
     ];
     let site = Site::new("broken");
-    let server = Server::start_serving(&site.0).await;
+    let server = Server::start_serving(&site.folder).await;
     let browser = Browser::start().await;
     let page = browser.open(SMALL, &server.url("/healthz")).await;
     for (what, break_it, says) in cases {
@@ -173,7 +181,7 @@ async fn a_page_without_any_script_says_so() {
     let site = Site::new("bare");
     site.remove("boot.js");
     site.remove("start.js");
-    let server = Server::start_serving(&site.0).await;
+    let server = Server::start_serving(&site.folder).await;
     let browser = Browser::start().await;
     let page = browser.open(SMALL, &server.url("/r/K7QF2M")).await;
     let note = page.wait_for_element("#late").await;
@@ -197,7 +205,7 @@ async fn a_file_that_never_comes_is_named_after_a_while() {
 #[tokio::test]
 async fn a_developers_page_says_what_it_lacks() {
     let site = Site::new("dev");
-    let server = Server::start_serving(&site.0).await;
+    let server = Server::start_serving(&site.folder).await;
     let browser = Browser::start().await;
     let page = browser.open(SMALL, &server.url("/healthz")).await;
     for file in ["dev/client/index.js", "dev/client/layout.js", "dev/link.js"] {

@@ -237,7 +237,10 @@ impl Page {
             if text.as_str().is_some_and(|text| text.contains(part)) {
                 return;
             }
-            assert!(started_at.elapsed() < DEADLINE, "waited {DEADLINE:?} for {part:?} in {css}, which says {text}");
+            if started_at.elapsed() >= DEADLINE {
+                let errors = self.script("return window.broadside && window.broadside.errors", Vec::new()).await;
+                panic!("waited {DEADLINE:?} for {part:?} in {css}, which says {text}; errors of the page: {errors}");
+            }
             tokio::time::sleep(GLANCE).await;
         }
     }
