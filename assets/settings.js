@@ -146,6 +146,8 @@
     if (language !== LANGUAGES[0]) word(document);
   };
   show();
+  // Whoever keeps a name has their settings in every browser.
+  if (old("broadside.kept")) import(new URL("settings/account.js", document.currentScript.src).href).catch(() => {});
   // The program waits for this; without a table it says keys, and the page's own texts stay English.
   page.language = load().catch((wrong) => console.error(`no texts: ${wrong}`));
 })();

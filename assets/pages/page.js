@@ -146,6 +146,7 @@ export async function whoAmI() {
 
 /// Shows in the bar who is signed in, and lets the game's page know the name, so that a link into a room does not ask for one.
 export function showWho(account) {
+  keepSettings(account?.keeps_name ?? false);
   if (!account?.keeps_name) return;
   by("#who").replaceChildren(make("span", { className: "hidden-text" }, "Account of "), account.name);
   if (account.role !== "player" && !by("#moderation")) by(".bar nav").prepend(make("a", { id: "moderation", href: beside("admin") }, "Moderation"));
@@ -153,6 +154,16 @@ export function showWho(account) {
     localStorage["broadside.name"] ??= account.name;
   } catch {
     // A browser that stores nothing asks.
+  }
+}
+
+/// Remembers for the game's page whether this browser's settings are those of an account: see settings/account.js.
+function keepSettings(are) {
+  try {
+    if (are) localStorage["broadside.kept"] = "1";
+    else for (const name of ["kept", "sent"]) localStorage.removeItem(`broadside.${name}`);
+  } catch {
+    // Then they last as long as a page.
   }
 }
 

@@ -76,7 +76,7 @@ macro_rules! table {
 }
 
 /// Every table; one that refers to another comes after it. A test compares them with those of the database.
-const TABLES: [Table; 16] = [
+const TABLES: [Table; 17] = [
     table!("accounts", key 1 of ("id", "$1"), "id, name, keeps_name, role, created_us, seen_us", "$1, $2, $3, $4, $5, $6"),
     table!("name_looks", key 1 of ("look", "$1"), "look, account", "$1, $2"),
     table!("sign_ins", key 1 of ("secret_hash", "$1"), "secret_hash, account, created_us, used_us, expires_us", "$1, $2, $3, $4, $5"),
@@ -98,6 +98,7 @@ const TABLES: [Table; 16] = [
         "ratings", key 2 of ("account, mode", "$1, $2"), "account, mode, rating, deviation, volatility, matches",
         "$1, $2, $3, $4, $5, $6"
     ),
+    table!("settings", key 1 of ("account", "$1"), "account, body, changed_us", "$1, $2, $3"),
     table!("friends", key 2 of ("account, friend", "$1, $2"), "account, friend, requested_us, since_us", "$1, $2, $3, $4"),
     table!("friend_links", key 1 of ("account", "$1"), "account, code, expires_us", "$1, $2, $3"),
     table!(

@@ -11,6 +11,7 @@
 //! | [`period`] | days, weeks and seasons |
 //! | [`friends`] | friendships and requests |
 //! | [`moderation`] | bans, mutes, reports, the audit log |
+//! | [`settings`] | what players have set in the page |
 //! | [`outbox`] | results on disk until the database has them |
 //! | [`copy`] | moves everything from one database to another |
 //! | `migrations` | the tables of every version |
@@ -33,6 +34,7 @@ pub mod outbox;
 pub mod period;
 mod postgres;
 pub mod results;
+pub mod settings;
 mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;

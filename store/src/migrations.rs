@@ -11,7 +11,7 @@ type File = (&'static str, &'static str);
 /// The files of an engine.
 macro_rules! files {
     ($engine:literal) => {
-        files!($engine: "0001_accounts", "0002_results", "0003_friends", "0004_moderation")
+        files!($engine: "0001_accounts", "0002_results", "0003_friends", "0004_moderation", "0005_settings")
     };
     ($engine:literal: $($name:literal),*) => {
         &[$(($name, include_str!(concat!("../migrations/", $engine, "/", $name, ".sql")))),*]

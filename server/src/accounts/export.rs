@@ -5,6 +5,7 @@ use broadside_store::friends::Friendship;
 use broadside_store::moderation::RestrictionKind;
 use broadside_store::results::{KeptResult, Outcome, PlayerRecord, ResultKind, Totals};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{AccountError, Accounts};
@@ -40,6 +41,8 @@ pub(crate) struct Export {
     restrictions: Vec<RestrictionView>,
     /// Reports that the account made.
     reports: Vec<ExportedReport>,
+    /// What is set in the page; null as long as nothing is.
+    settings: Option<Map<String, Value>>,
     ratings: Vec<ExportedRating>,
     totals: Vec<ExportedTotals>,
     /// The newest first, at most 10,000.
@@ -200,6 +203,7 @@ impl Accounts {
             mutes: store.mutes(id).await?.into_iter().map(|(muted, _)| muted.to_string()).collect(),
             restrictions: self.restrictions(id).await?,
             reports: reports.collect(),
+            settings: self.settings(id).await?,
             ratings: ratings.collect(),
             totals: store.all_totals(id).await?.into_iter().map(totals).collect(),
             more_results_before: last.map(|last| ResultCursor::of(last).to_string()),

@@ -6,6 +6,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_store::StoreError;
 use broadside_store::accounts::{Account, AccountId};
 use broadside_store::credentials::{Identity, Passkey};
+use serde_json::{Map, Value};
 
 use super::passwords::Password;
 use super::recovery::{CODES, RecoveryCode};
@@ -121,6 +122,27 @@ impl Accounts {
             }
             renamed => Ok(renamed?),
         }
+    }
+
+    /// What is set with an account; `None` as long as nothing is.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub(crate) async fn settings(&self, account: AccountId) -> Result<Option<Map<String, Value>>, AccountError> {
+        // Only objects are kept; a damaged database has none.
+        Ok(self.store.settings(account).await?.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// Sets what is set with an account: the text of a JSON object, whose length the caller has checked.
+    ///
+    /// # Errors
+    /// [`AccountError::IsGuest`], too many changes, or the database does not answer.
+    pub(crate) async fn set_settings(&self, account: &Account, text: &str) -> Result<(), AccountError> {
+        if !account.keeps_name {
+            return Err(AccountError::IsGuest);
+        }
+        self.settings_changes.take(account.id, 1, self.context.clock.now()).map_err(AccountError::TooFast)?;
+        Ok(self.store.set_settings(account.id, text, now_us()).await?)
     }
 
     /// Replaces an account's recovery codes. Returns the new ones, which nobody can show again.

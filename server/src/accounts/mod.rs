@@ -58,6 +58,7 @@ pub struct Accounts {
     /// Wrong passwords for each name and account.
     wrong_passwords: Rates<AttemptKey>,
     renames: Rates<AccountId>,
+    settings_changes: Rates<AccountId>,
     passwords: Passwords,
     passkeys: Passkeys,
     #[cfg(feature = "oidc")]
@@ -75,6 +76,7 @@ impl Accounts {
             credentials: AddressRates::new(Rate::CREDENTIALS),
             wrong_passwords: Rates::new(Rate::WRONG_PASSWORDS),
             renames: Rates::new(Rate::RENAMES),
+            settings_changes: Rates::new(Rate::SETTINGS_CHANGES),
             passwords: Passwords::new(refused),
             passkeys: Passkeys::new(),
             #[cfg(feature = "oidc")]
@@ -95,6 +97,7 @@ impl Accounts {
         self.credentials.forget(now);
         self.wrong_passwords.forget(now);
         self.renames.forget(now);
+        self.settings_changes.forget(now);
     }
 
     /// The account that a browser with this secret is signed in to.

@@ -46,6 +46,8 @@ impl Rate {
     pub(crate) const WRONG_PASSWORDS: Rate = Rate { burst: 10, every_us: 60_000_000 };
     /// Names that an account takes: a name that is let go is free for others, and should not change hands by the second.
     pub(crate) const RENAMES: Rate = Rate { burst: 5, every_us: 600_000_000 };
+    /// Changes of what is set with an account: the page sends one when nobody has moved a slider for a second.
+    pub(crate) const SETTINGS_CHANGES: Rate = Rate { burst: 60, every_us: 5_000_000 };
     /// Friendships asked for or agreed to, and links, per account: an evening's crew at once.
     pub(crate) const BEFRIENDING: Rate = Rate { burst: 30, every_us: 30_000_000 };
 

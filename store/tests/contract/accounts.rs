@@ -187,3 +187,17 @@ pub(crate) async fn unused_guests_are_forgotten_and_others_are_not(store: Store)
         assert!(store.account(kept).await.expect("an answer").is_some_and(|account| account.role == Role::Player));
     }
 }
+
+pub(crate) async fn settings_are_an_accounts_own_and_go_with_it(store: Store) {
+    let (ann, ben) = (named(&store, 1, "Ann").await, guest(&store, 2).await);
+    assert_eq!(store.settings(ann.id).await, Ok(None));
+    for body in ["{\"text\":115}", "{\"text\":130}"] {
+        store.set_settings(ann.id, body, NOON_US).await.expect("set");
+        assert_eq!(store.settings(ann.id).await, Ok(Some(body.to_owned())));
+    }
+    assert_eq!(store.settings(ben.id).await, Ok(None));
+    store.delete_account(ann.id).await.expect("deleted");
+    assert_eq!(store.settings(ann.id).await, Ok(None));
+    let refused = store.set_settings(ann.id, "{}", NOON_US).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+}

@@ -32,12 +32,13 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, Case); 15] = cases![
+const CASES: [(&str, Case); 16] = cases![
     accounts::a_guest_is_found_by_its_secret_until_it_signs_out_or_expires,
     accounts::a_name_belongs_to_one_account_by_all_its_looks,
     accounts::credentials_belong_to_one_account,
     accounts::a_guest_claims_a_name_with_a_credential_or_nothing_happens,
     accounts::a_new_password_signs_every_other_browser_out,
+    accounts::settings_are_an_accounts_own_and_go_with_it,
     accounts::a_deleted_account_leaves_results_without_a_name,
     accounts::unused_guests_are_forgotten_and_others_are_not,
     results::a_result_is_written_once_however_often_it_is_handed_over,

@@ -10,7 +10,7 @@ use sqlx::{PgPool, SqlitePool};
 use crate::moves::Folder;
 
 /// A row in every table that each version added, in SQL of both databases.
-const ROWS: [&[&str]; 4] = [
+const ROWS: [&[&str]; 5] = [
     &["INSERT INTO accounts VALUES ($1, 'Ann', 1, 0, 1, 1)", "INSERT INTO name_looks VALUES ('ann', $1)"],
     &[
         "INSERT INTO results VALUES ($1, 0, $1, 'Ann', 'toy', 'duel', 0, 1, 10, 5, 1, 9, 3, 2, 1000, 1)",
@@ -19,6 +19,7 @@ const ROWS: [&[&str]; 4] = [
     ],
     &["INSERT INTO friends VALUES ($1, $1, 1, 1)", "INSERT INTO friend_links VALUES ($1, 'code', 1)"],
     &["INSERT INTO restrictions VALUES ($1, 1, NULL, 'spam', 'Mo', 1)"],
+    &["INSERT INTO settings VALUES ($1, '{}', 1)"],
 ];
 
 async fn check(store: &Store, version: usize) {
@@ -29,6 +30,7 @@ async fn check(store: &Store, version: usize) {
         store.totals(ann.id).await.expect("an answer").len(),
         store.friends(ann.id).await.expect("an answer").len(),
         store.restrictions_of(ann.id, 1).await.expect("an answer").len(),
+        store.settings(ann.id).await.expect("an answer").iter().len(),
     ];
     for (added, count) in counts.into_iter().enumerate() {
         assert_eq!(count, usize::from(added < version), "of version {} after {version}", added + 1);

@@ -51,6 +51,7 @@ pub(crate) async fn fill(store: &Store) {
     let identity = Identity { issuer: text("https://id.example"), subject: text("42") };
     store.link_identity(ben.id, &identity, NOON_US).await.expect("linked");
     store.set_recovery_codes(ann.id, &[[1; 32], [2; 32]], NOON_US).await.expect("set");
+    store.set_settings(ann.id, "{}", NOON_US).await.expect("set");
     store.befriend(ann.id, ben.id, NOON_US).await.expect("asked");
     store.set_friend_link(ann.id, "code", NOON_US).await.expect("a link");
     store.mute(ben.id, ann.id, NOON_US).await.expect("muted");

@@ -8,7 +8,7 @@ use broadside_store::accounts::{Account, SignIn};
 use broadside_store::period::Season;
 use broadside_store::results::{MatchRecord, Outcome, PlayerRecord, ResultKind};
 use broadside_store::{Location, Store, new_id};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::driver::Browser;
 use crate::page::{Page, State, number};
@@ -233,6 +233,46 @@ async fn a_name_is_kept_by_password_and_played_under() {
     friend.wait_for("the title", |state| state["phase"] == "menu").await;
     friend.enter_name_and_play("Ben").await;
     friend.wait_for("to watch", |state| state["phase"] == "playing" && state["ship"].is_null()).await;
+}
+
+#[tokio::test]
+async fn settings_of_a_kept_name_are_there_in_the_next_browser() {
+    const TEXT: &str = "return window.broadside.settings.values.text ?? 0";
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let ann = named(&browser, &server, "Ann").await;
+    let phone = browser.open(SMALL, &server.url("/account")).await;
+    phone.wait_for("the page", is_ready).await;
+    phone.tab_to("#sign-in-name").await;
+    phone.keys(&format!("Ann{TAB}correct horse battery{ENTER}")).await;
+    phone.wait_for("the same name", |state| state["keeps"] == true).await;
+
+    ann.visit(&server.url("/?effects=low")).await;
+    ann.wait_for("the menu", |state| state["phase"] == "menu").await;
+    ann.script("window.broadside.settings.set({ text: 130, effects: 'low', keys: { KeyR: 'KeyW' } })", Vec::new())
+        .await;
+    ann.wait_for_script("the account to have it", "return localStorage['broadside.sent'].includes('130')").await;
+    phone.visit(&server.url("/?effects=low")).await;
+    phone.wait_for_script("her size of text", "return window.broadside.settings?.values.text === 130").await;
+    let taken = phone.script("return window.broadside.settings.values", Vec::new()).await;
+    assert_eq!(
+        (&taken["keys"], &taken["effects"]),
+        (&json!({ "KeyR": "KeyW" }), &Value::Null),
+        "effects are the machine's"
+    );
+
+    // The reset of one is that of the other, and a guest has the browser's again.
+    phone.script("window.broadside.settings.reset()", Vec::new()).await;
+    phone.wait_for_script("the account to know", "return !localStorage['broadside.sent'].includes('130')").await;
+    ann.reload().await;
+    ann.wait_for_script("the reset", "return window.broadside.settings && !window.broadside.settings.values.text")
+        .await;
+    assert_eq!(ann.script(TEXT, Vec::new()).await, json!(0));
+    ann.visit(&server.url("/account")).await;
+    ann.wait_for("the page", is_ready).await;
+    ann.press("#sign-out").await;
+    ann.wait_for("nobody", |state| is_ready(state) && state["keeps"] == false).await;
+    assert_eq!(ann.script("return localStorage['broadside.kept'] ?? ''", Vec::new()).await, json!(""));
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use super::accounts::passkeys::{
 use super::accounts::password::{
     __path_change_password, __path_keep_name, __path_recover, __path_recovery_codes, __path_sign_in,
 };
+use super::accounts::settings::{__path_set_settings, __path_settings};
 use super::admin::actions::__path_act;
 use super::admin::views::{__path_audit, __path_overview, __path_reports, __path_restrictions};
 use super::friends::{
@@ -46,7 +47,7 @@ use crate::problem::Problem;
     ),
     paths(
         rooms, create_room, room, quick_play, leaderboard, nodes, announce, schema, healthz, readyz, token, account, rename, sign_out, sign_out_everywhere,
-        export, delete, ways_to_sign_in, keep_name, sign_in, change_password, recovery_codes, recover, begin_passkey, finish_passkey,
+        export, delete, settings, set_settings, ways_to_sign_in, keep_name, sign_in, change_password, recovery_codes, recover, begin_passkey, finish_passkey,
         remove_passkey, begin_passkey_sign_in, finish_passkey_sign_in,
         leaderboards, seasons, player, player_results, match_result, recording, last_minute,
         overview, reports, restrictions, audit, act,

@@ -271,3 +271,27 @@ async fn of_many_who_want_a_name_or_use_a_code_at_once_one_succeeds() {
     assert_eq!((counted(statuses.clone(), 200), counted(statuses, 401)), (1, 5));
     server.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_owner_sets_is_there_in_the_next_browser() {
+    let server = Server::start().await;
+    let ann = owner(&server, "Ann").await;
+    let set = async |browser: &Browser<'_>, body: &str| browser.ask("PUT", "/api/account/settings", body).await.status;
+    assert_eq!(ann.get("/api/account/settings").await.json(), json!({ "settings": null }));
+    assert_eq!(set(&ann, r#"{"version":1,"text":130}"#).await, 204);
+    let phone = Browser::new(&server);
+    assert_eq!(phone.get("/api/account/settings").await.status, 401);
+    phone.account().await;
+    assert_eq!(set(&phone, "{}").await, 409, "a guest's are those of the browser");
+    assert_eq!(sign_in(&phone, "Ann", PASSWORD).await.0, 200);
+    let kept = json!({ "version": 1, "text": 130 });
+    assert_eq!(phone.get("/api/account/settings").await.json(), json!({ "settings": kept }));
+    assert_eq!(ann.get("/api/account/export").await.json()["settings"], kept);
+
+    let long = json!({ "keys": "x".repeat(4096) }).to_string();
+    for (body, status) in [("[1]", 422), ("{", 400), (long.as_str(), 413)] {
+        assert_eq!(set(&ann, body).await, status, "{body}");
+    }
+    assert_eq!(ann.get("/api/account/settings").await.json()["settings"], kept, "what is refused changes nothing");
+    server.end().await;
+}

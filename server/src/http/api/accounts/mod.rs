@@ -7,6 +7,7 @@
 //! | [`account`] | `/api/account`, and in it `/token`, `/name`, `/sign-out`, `/sign-out-everywhere`, `/export` |
 //! | [`password`] | `/api/account/keep-name`, `/sign-in`, `/password`, `/recovery-codes`, `/recover` |
 //! | [`passkeys`] | `/api/account/passkeys`, `/api/account/sign-in/passkey` |
+//! | [`settings`] | `/api/account/settings` |
 //! | [`provider`] | `/api/account/oidc`, with the feature `oidc` |
 
 pub(crate) mod account;
@@ -16,6 +17,7 @@ pub(crate) mod passkeys;
 pub(crate) mod password;
 #[cfg(feature = "oidc")]
 pub(crate) mod provider;
+pub(crate) mod settings;
 
 use std::sync::Arc;
 
@@ -49,6 +51,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/account/sign-out", post(account::sign_out))
         .route("/api/account/sign-out-everywhere", post(account::sign_out_everywhere))
         .route("/api/account/export", get(account::export))
+        .route("/api/account/settings", get(settings::settings).put(settings::set_settings))
         .route("/api/account/keep-name", post(password::keep_name))
         .route("/api/account/sign-in", get(account::ways_to_sign_in).post(password::sign_in))
         .route("/api/account/password", put(password::change_password))
