@@ -1,16 +1,21 @@
 //! Chaos: random walks of the whole server in virtual time, seed after seed, with what always holds checked after every step.
 //!
-//! `cargo run -p broadside-server --example chaos -- [--minutes N] [--seed S] [--once] [--shrink SECONDS]`
+//! `cargo run -p broadside-server --example chaos -- [--minutes N] [--seed S] [--once] [--shrink SECONDS] [--replay FILE]`
 //!
 //! Runs the seeds from S on for N minutes on two threads; with `--once`, only seed S. A failing seed is shrunk to the fewest events that
-//! still fail and printed with the command that repeats it; the exit code is then 1.
+//! still fail and printed with the command that repeats it; the exit code is then 1. The last minute of each of its rooms is written below
+//! `target/chaos`, and `--replay` steps one of them again and checks every hash: `broadside-server replay` does for walks that play the arena.
 
 #[path = "../tests/sim/chaos/mod.rs"]
 mod chaos;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use broadside_server::recordings::check;
+use broadside_shared::toy::Toy;
 
 /// Threads that run seeds.
 const THREADS: usize = 2;
@@ -20,16 +25,24 @@ struct Args {
     once: bool,
     /// Time for which a failing seed is shrunk.
     shrink_for: Duration,
+    replay: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let args = match read_args() {
         Ok(args) => args,
         Err(wrong) => {
-            eprintln!("chaos: {wrong}; usage: chaos [--minutes N] [--seed S] [--once] [--shrink SECONDS]");
+            eprintln!(
+                "chaos: {wrong}; usage: chaos [--minutes N] [--seed S] [--once] [--shrink SECONDS] [--replay FILE]"
+            );
             return ExitCode::from(2);
         }
     };
+    if let Some(file) = &args.replay {
+        let replayed = check::replay::<Toy>(file);
+        println!("{}", replayed.as_ref().unwrap_or_else(|why| why));
+        return if replayed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     // Rooms panic on demand; what fails is printed below.
     std::panic::set_hook(Box::new(|_| {}));
     let until = Instant::now() + Duration::from_secs(args.minutes * 60);
@@ -52,6 +65,10 @@ fn main() -> ExitCode {
                 Err(failure) => {
                     has_failed.store(true, Ordering::Relaxed);
                     println!("{failure}");
+                    match failure.keep(Path::new("target/chaos")) {
+                        Ok(lines) => lines.iter().for_each(|line| println!("{line}")),
+                        Err(error) => println!("the last minutes of its rooms cannot be written: {error}"),
+                    }
                 }
             }
         }
@@ -65,7 +82,7 @@ fn main() -> ExitCode {
 }
 
 fn read_args() -> Result<Args, String> {
-    let mut args = Args { minutes: 1, seed: 0, once: false, shrink_for: Duration::from_secs(60) };
+    let mut args = Args { minutes: 1, seed: 0, once: false, shrink_for: Duration::from_secs(60), replay: None };
     let mut given = std::env::args().skip(1);
     while let Some(flag) = given.next() {
         let mut number = || {
@@ -77,6 +94,7 @@ fn read_args() -> Result<Args, String> {
             "--seed" => args.seed = number()?,
             "--shrink" => args.shrink_for = Duration::from_secs(number()?),
             "--once" => args.once = true,
+            "--replay" => args.replay = Some(given.next().ok_or("--replay needs a file")?.into()),
             _ => return Err(format!("there is no `{flag}`")),
         }
     }

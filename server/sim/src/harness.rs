@@ -102,6 +102,7 @@ impl<G: Game<Config: Default>> Sim<G> {
             grace_s: 60,
             room_life_s: 1_000_000,
             is_limited: false,
+            recorded_under: None,
         };
         let server = SimServer::new(&setup);
         let opened = server.lobby.directory.open_ephemeral(mode, None, false, Hold::default()).expect("the first room");

@@ -13,7 +13,7 @@ use broadside_core::fanout::flow::SocketState;
 use broadside_core::fanout::room_fanout::Sockets;
 use broadside_core::results::RoomResult;
 use broadside_core::room::RoomConfig;
-use broadside_core::room_loop::RoomLoop;
+use broadside_core::room_loop::{KeptRecordings, RecordingPolicy, RoomLoop};
 use broadside_core::shard::ShardCore;
 use broadside_server::checkpoints::segment::{Head, Segment};
 use broadside_server::checkpoints::{CheckpointSink, Lasting};
@@ -25,7 +25,7 @@ use broadside_server::lobby::directory::Directory;
 use broadside_server::lobby::sessions::Sessions;
 use broadside_server::lobby::{LobbyState, ServerLobby};
 use broadside_server::metrics::Metrics;
-use broadside_server::recordings::RecordingSink;
+use broadside_server::recordings::{KeptMinutes, RecordingSink};
 use broadside_server::recovery::{self, Predecessor};
 use broadside_server::result_ids::ResultIds;
 use broadside_server::rooms::context::ServerContext;
@@ -67,6 +67,8 @@ pub struct Setup {
     pub room_life_s: u32,
     /// Whether addresses may hold only their share.
     pub is_limited: bool,
+    /// The rules hash of recordings, if rooms are recorded.
+    pub recorded_under: Option<u64>,
 }
 
 /// What passes between the server's threads and its links.
@@ -92,6 +94,7 @@ pub struct SimServer<G: Game> {
     pub links: BTreeMap<LinkId, Link>,
     opened: u32,
     results: Arc<Mutex<Vec<RoomResult>>>,
+    minutes: KeptMinutes,
     /// Snapshots skipped by flow control.
     pub skipped: u64,
     /// What passed since the owner last took it, if the owner wants to know.
@@ -132,6 +135,12 @@ impl<G: Game> SimServer<G> {
         std::mem::take(&mut *self.results.lock().expect("no thread panicked"))
     }
 
+    /// What is recorded of the last minute of each room that is awake, and of those that have failed since the last call: by names for files.
+    pub fn last_minutes(&self) -> Vec<(String, Vec<u8>)> {
+        let minute = |room: &RoomLoop<G>| Some((format!("room-{}", room.info().id), room.room().last_minute()?));
+        self.minutes.take().into_iter().chain(self.awake().filter_map(minute)).collect()
+    }
+
     /// A server without rooms.
     pub fn new(setup: &Setup) -> Self {
         let clock_us = Arc::new(AtomicU64::new(SERVER_AHEAD_US));
@@ -140,6 +149,7 @@ impl<G: Game> SimServer<G> {
         let everyone = ["0.0.0.0/0", "::/0"].map(|network| network.parse().expect("a network"));
         let exempt = if setup.is_limited { Vec::new() } else { everyone.to_vec() };
         let (sink, results) = ResultSink::list();
+        let (recordings, minutes) = RecordingSink::list();
         let context = ServerContext {
             clock: clock.clone(),
             metrics: Arc::new(Metrics::new()),
@@ -147,8 +157,8 @@ impl<G: Game> SimServer<G> {
             limits: Arc::new(AddressLimits::new(caps, exempt)),
             topics: Arc::new(Topics::new()),
             results: sink,
-            recording: None,
-            recordings: RecordingSink::default(),
+            recording: setup.recorded_under.map(|rules| RecordingPolicy { rules, keep: KeptRecordings::Matches }),
+            recordings,
             checkpoints: CheckpointSink::default(),
             result_ids: ResultIds::new(MonoTime(0)),
             grace_s: setup.grace_s,
@@ -183,6 +193,7 @@ impl<G: Game> SimServer<G> {
             links: BTreeMap::new(),
             opened: 0,
             results,
+            minutes,
             skipped: 0,
             taps: None,
         }

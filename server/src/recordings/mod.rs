@@ -15,7 +15,7 @@ mod writer;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 pub use shelf::{Found, Shelf};
 pub(crate) use writer::{Folder, Recordings, start};
@@ -59,6 +59,21 @@ struct Open {
     shelf: Arc<Shelf>,
 }
 
+/// See [`RecordingSink::list`].
+pub struct KeptMinutes(Receiver<Message>);
+
+impl KeptMinutes {
+    /// The last minutes of rooms that failed since the last call, by the names of their files.
+    #[must_use]
+    pub fn take(&self) -> Vec<(String, Vec<u8>)> {
+        let minute = |message| match message {
+            Message::Minute(name, bytes) => Some((name, bytes)),
+            Message::Begin(..) | Message::More(..) | Message::End(..) | Message::Cut(_) | Message::Stop => None,
+        };
+        self.0.try_iter().filter_map(minute).collect()
+    }
+}
+
 impl fmt::Debug for RecordingSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RecordingSink")
@@ -66,6 +81,13 @@ impl fmt::Debug for RecordingSink {
 }
 
 impl RecordingSink {
+    /// A list of the last minutes that are kept, for a server in virtual time.
+    #[must_use]
+    pub fn list() -> (RecordingSink, KeptMinutes) {
+        let (to, from) = channel();
+        (RecordingSink(Some(Open { to, waiting: Arc::default(), shelf: Arc::default() })), KeptMinutes(from))
+    }
+
     /// Begins a file with this id; false if nothing is recorded.
     #[must_use]
     pub fn begin(&self, id: RecordingId, bytes: Vec<u8>) -> bool {

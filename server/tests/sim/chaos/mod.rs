@@ -1,5 +1,5 @@
 //! Chaos: random walks of the whole server from a seed, with what always holds checked after every step. A failing walk is shrunk to
-//! the fewest events that still fail.
+//! the fewest events that still fail, and played once more with recordings of its rooms.
 
 mod act;
 mod checks;
@@ -8,6 +8,7 @@ mod results;
 mod run;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use broadside_arena::Arena;
@@ -49,6 +50,34 @@ pub(crate) struct Failure {
     /// The fewest events found that fail.
     pub(crate) events: Vec<Event>,
     pub(crate) of: usize,
+    /// What is recorded of its rooms, by names for files.
+    pub(crate) minutes: Vec<(String, Vec<u8>)>,
+}
+
+impl Failure {
+    /// Writes the recordings into a folder of their own below this one. Gives a line for each: how it is replayed.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub(crate) fn keep(&self, below: &Path) -> std::io::Result<Vec<String>> {
+        let folder = below.join(format!("seed-{}", self.seed));
+        std::fs::create_dir_all(&folder)?;
+        let program = if is_arena(self.seed) {
+            "broadside-server replay"
+        } else {
+            "cargo run -p broadside-server --example chaos -- --replay"
+        };
+        let write = |(name, bytes): &(String, Vec<u8>)| {
+            let file = folder.join(name).with_extension("bsr");
+            std::fs::write(&file, bytes)?;
+            Ok(format!("the last minute of a room: {program} {}", file.display()))
+        };
+        self.minutes.iter().map(write).collect()
+    }
+}
+
+fn is_arena(seed: u64) -> bool {
+    seed % ARENA_EVERY == 7
 }
 
 impl std::fmt::Display for Failure {
@@ -74,11 +103,14 @@ pub(crate) fn play(seed: u64, shrink_for: Duration) -> Result<Seen, Box<Failure>
         Err(why) => why,
     };
     let (events, why) = shrink(&plan, why, shrink_for);
-    Err(Box::new(Failure { seed, why, events, of: plan.events.len() }))
+    let of = plan.events.len();
+    let fewest = Plan { events, ..plan };
+    let minutes = if is_arena(seed) { Run::<Arena>::recorded(&fewest) } else { Run::<Toy>::recorded(&fewest) };
+    Err(Box::new(Failure { seed, why, events: fewest.events, of, minutes }))
 }
 
 fn attempt(plan: &Plan) -> Result<Seen, String> {
-    let run = || if plan.seed % ARENA_EVERY == 7 { Run::<Arena>::play(plan) } else { Run::<Toy>::play(plan) };
+    let run = || if is_arena(plan.seed) { Run::<Arena>::play(plan) } else { Run::<Toy>::play(plan) };
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| match payload.downcast::<String>() {
         Ok(text) => *text,
         Err(payload) => payload.downcast_ref::<&str>().map_or("a panic without words", |text| text).to_owned(),

@@ -5,6 +5,7 @@ use broadside_server::lobby::directory::Rooms as _;
 use broadside_shared::protocol::room::ModeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use broadside_core::commands::Hold;
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail};
@@ -20,6 +21,7 @@ use super::checks::Checks;
 use super::plan::Plan;
 use super::results::ResultChecks;
 use broadside_shared::toy::PANICS;
+use broadside_shared::trial::rules_hash;
 use broadside_sim::server::{LinkId, Setup, SimServer, Tap};
 
 /// Virtual time moves in steps of this many milliseconds.
@@ -112,21 +114,34 @@ impl<G: ChaosGame> Run<G> {
     /// # Panics
     /// When something that always holds does not.
     pub(crate) fn play(plan: &Plan) -> Seen {
-        let mut run = Run::<G>::new(plan);
-        let mut events = plan.events.iter().peekable();
-        while run.now.0 < plan.length_ms * 1000 {
-            while let Some(event) = events.next_if(|event| event.at_ms * 1000 <= run.now.0) {
-                run.act(event.what);
-            }
-            run.advance(STEP_MS);
-        }
-        run.settle();
-        let virtual_ms = run.now.0 / 1000;
-        run.leave();
-        Seen { hash: run.hash, virtual_ms, events: plan.events.len() }
+        Run::<G>::new(plan, None).walk()
     }
 
-    fn new(plan: &Plan) -> Self {
+    /// Plays a plan that fails, and gives what is recorded of its rooms by then: names for files, and recordings.
+    pub(crate) fn recorded(plan: &Plan) -> Vec<(String, Vec<u8>)> {
+        let mut run = Run::<G>::new(plan, Some(rules_hash::<G>()));
+        match catch_unwind(AssertUnwindSafe(|| run.walk())) {
+            Ok(_) => Vec::new(),
+            Err(_) => run.server.last_minutes(),
+        }
+    }
+
+    fn walk(&mut self) -> Seen {
+        let plan = self.plan.clone();
+        let mut events = plan.events.iter().peekable();
+        while self.now.0 < plan.length_ms * 1000 {
+            while let Some(event) = events.next_if(|event| event.at_ms * 1000 <= self.now.0) {
+                self.act(event.what);
+            }
+            self.advance(STEP_MS);
+        }
+        self.settle();
+        let virtual_ms = self.now.0 / 1000;
+        self.leave();
+        Seen { hash: self.hash, virtual_ms, events: plan.events.len() }
+    }
+
+    fn new(plan: &Plan, recorded_under: Option<u64>) -> Self {
         let setup = Setup {
             seed: plan.seed,
             shards: plan.shards,
@@ -136,6 +151,7 @@ impl<G: ChaosGame> Run<G> {
             grace_s: plan.grace_s,
             room_life_s: plan.room_life_s,
             is_limited: true,
+            recorded_under,
         };
         let mut server = SimServer::<G>::new(&setup);
         server.taps = Some(Vec::new());

@@ -1,10 +1,15 @@
 //! What chaos found, each as the few events that show it, under a handful of orders of the threads.
 
+use std::path::Path;
+
+use broadside_server::recordings::check;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::room::Role;
+use broadside_shared::toy::Toy;
 
-use super::attempt;
 use super::plan::{Chat, Event, Place, Plan, What};
+use super::run::Run;
+use super::{Failure, attempt};
 
 /// Orders in which threads run.
 const ORDERS: u64 = 30;
@@ -14,6 +19,14 @@ const LISTENER: usize = 1;
 
 /// Plays these events with two clients in two rooms that stay, over links that only delay.
 fn scene(events: &[(u64, What)]) {
+    for seed in 0..ORDERS {
+        if let Err(why) = attempt(&plan(seed * 10, events)) {
+            panic!("order {seed}: {why}");
+        }
+    }
+}
+
+fn plan(seed: u64, events: &[(u64, What)]) -> Plan {
     let seated = [
         (0, What::Join(SPEAKER, Place::Room(0), Role::Play)),
         (0, What::Open(SPEAKER)),
@@ -23,23 +36,34 @@ fn scene(events: &[(u64, What)]) {
     let events: Vec<Event> =
         seated.iter().chain(events).map(|(at_ms, what)| Event { at_ms: *at_ms, what: *what }).collect();
     let cable = LinkProfile::named("cable").expect("a known link");
-    for seed in 0..ORDERS {
-        let plan = Plan {
-            seed: seed * 10,
-            shards: 2,
-            links: vec![cable; 2],
-            addresses: 2,
-            capacity: 4,
-            snapshot_every: 3,
-            grace_s: 3,
-            room_life_s: 40,
-            length_ms: 2_500,
-            events: events.clone(),
-        };
-        if let Err(why) = attempt(&plan) {
-            panic!("order {seed}: {why}");
-        }
+    Plan {
+        seed,
+        shards: 2,
+        links: vec![cable; 2],
+        addresses: 2,
+        capacity: 4,
+        snapshot_every: 3,
+        grace_s: 3,
+        room_life_s: 40,
+        length_ms: 2_500,
+        events,
     }
+}
+
+#[test]
+fn a_walk_that_fails_leaves_recordings_of_its_rooms_that_replay() {
+    // There is no such client.
+    let failing = plan(10, &[(2_400, What::Lose(LISTENER + 1))]);
+    assert!(attempt(&failing).is_err());
+    let minutes = Run::<Toy>::recorded(&failing);
+    let failure = Failure { seed: 10, why: String::new(), events: Vec::new(), of: 0, minutes };
+    let folder = std::env::temp_dir().join(format!("broadside-chaos-{}", std::process::id()));
+    let lines = failure.keep(&folder).expect("it can be written");
+    let [line] = &lines[..] else { panic!("one room is awake: {lines:?}") };
+    let file = line.rsplit(' ').next().expect("it ends with the file");
+    let said = check::replay::<Toy>(Path::new(file)).expect("it replays");
+    assert!(said.contains("every hash agrees") && said.contains("2.") && line.contains("--replay"), "{said}");
+    std::fs::remove_dir_all(folder).expect("it is there");
 }
 
 #[test]
