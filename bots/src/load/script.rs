@@ -57,7 +57,7 @@ pub(crate) fn read<G: Game>(file: &Path) -> Result<Arc<[u8]>, String> {
 /// # Errors
 /// Why this build cannot read it.
 pub(crate) fn script<G: Game>(bytes: &[u8]) -> Result<Script<G::Input>, String> {
-    let recording = Recording::read(bytes).map_err(|why| why.to_string())?;
+    let recording = Recording::open(bytes.into()).map_err(|why| why.to_string())?;
     recording.check::<G>(rules_hash::<G>()).map_err(|why| why.to_string())?;
     let players = recording.inputs::<G>().map_err(|why| why.to_string())?;
     let last = players.iter().filter_map(|changes| changes.last()).map(|(tick, _)| *tick).max().unwrap_or(0);

@@ -417,7 +417,7 @@ fn refusal(wrong: &RecordingError) -> String {
     match wrong {
         RecordingError::OtherRules { .. } | RecordingError::OtherFormat(_) => say("replay.other-version"),
         RecordingError::OtherGame(..) => say("replay.other-game"),
-        RecordingError::NotARecording | RecordingError::Damaged(_) => say("replay.damaged"),
+        RecordingError::NotARecording | RecordingError::Damaged(_) | RecordingError::TooLarge => say("replay.damaged"),
     }
     .to_owned()
 }

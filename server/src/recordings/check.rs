@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use broadside_core::room::mode_name;
@@ -29,7 +30,7 @@ const NAMED_MAX: usize = 5;
 pub fn replay<G: Game>(file: &Path) -> Result<String, String> {
     let named = |why: &dyn std::fmt::Display| named(file, why);
     let recording = read::<G>(file)?;
-    let length = recording.content().len();
+    let length = std::fs::metadata(file).map_err(|error| named(&error))?.len();
     let mut replay = Replay::<G, _>::new(&recording, Tick(0)).map_err(|error| named(&error))?;
     let began = Instant::now();
     let (first, mut ticks, mut player_ticks) = (replay.tick(), 0u32, 0u64);
@@ -52,7 +53,7 @@ pub fn replay<G: Game>(file: &Path) -> Result<String, String> {
     let end = if recording.is_whole {
         String::new()
     } else {
-        format!("\ncut off after {} of {length} bytes", recording.bytes)
+        format!("\ncut off after {} of {} bytes", recording.bytes, recording.content().len())
     };
     Ok(format!(
         "{}: {} of room {}, ticks {} to {}\n{played_s:.1} s of play in {took_s:.2} s, {:.0} times as fast; {} bytes, {:.0} for a player's minute\n\
@@ -73,7 +74,7 @@ pub fn replay<G: Game>(file: &Path) -> Result<String, String> {
 /// # Errors
 /// As [`replay`], or it is too large for a page.
 pub(crate) fn shown<G: Game>(file: &Path) -> Result<(RecordingId, Bytes), String> {
-    let bytes = read::<G>(file)?.content().clone();
+    let bytes = Bytes::from_owner(read::<G>(file)?.content().clone());
     if bytes.len() > SHOWN_MAX {
         let why =
             format!("{} bytes, and a page shows at most {SHOWN_MAX}; without --serve it is replayed", bytes.len());
@@ -89,14 +90,14 @@ pub(crate) fn shown<G: Game>(file: &Path) -> Result<(RecordingId, Bytes), String
 }
 
 /// Reads a file that this build can replay.
-fn read<G: Game>(file: &Path) -> Result<Recording<Bytes>, String> {
+fn read<G: Game>(file: &Path) -> Result<Recording<Arc<[u8]>>, String> {
     let named = |why: &dyn std::fmt::Display| named(file, why);
     let length = std::fs::metadata(file).map_err(|error| named(&error))?.len();
     if length > FILE_MAX {
         return Err(named(&format!("{length} bytes; a recording has at most {FILE_MAX}")));
     }
-    let bytes = Bytes::from(std::fs::read(file).map_err(|error| named(&error))?);
-    let recording = Recording::read(bytes).map_err(|error| named(&error))?;
+    let bytes = std::fs::read(file).map_err(|error| named(&error))?;
+    let recording = Recording::open(bytes.into()).map_err(|error| named(&error))?;
     recording.check::<G>(rules_hash::<G>()).map_err(|error| named(&error))?;
     Ok(recording)
 }

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::RecordingId;
 use super::writer::{Folder, RECORDING};
 
-/// Most bytes of a recording that is served: an hour with 16 players, at 6.5 kB for a player's minute. A response is held in memory, and an address may hold
+/// Most bytes of a recording that is served: more than an hour with 16 players, at 3.5 kB for a player's minute. A response is held in memory, and an address may hold
 /// 8 MiB of them.
 const SERVED_MAX: u64 = 6 * 1024 * 1024;
 /// Most bytes that are lent: the oldest goes first.

@@ -10,12 +10,18 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
+use broadside_shared::recording::{block, pack};
+
 use super::{Message, Open, RecordingId, RecordingSink, Shelf};
 use crate::config::{Config, Record};
 use crate::metrics::Metrics;
 
 /// Ending of a recording that is under way. After a crash it is one that was cut off.
 const UNDER_WAY: &str = "part";
+/// Ending of a file that is being packed. After a crash there is also the one that it is packed from.
+const PACKED: &str = "packed";
+/// Largest recording that is packed.
+const PACKED_BYTES_MAX: u64 = 16 << 20;
 /// Ending of a recording.
 pub(super) const RECORDING: &str = "bsr";
 /// Shortest time between two last minutes that are kept.
@@ -95,9 +101,7 @@ impl Writer {
             match message {
                 Message::Begin(id, bytes) => {
                     self.taken(bytes.len());
-                    let opened = File::create_new(self.path(id, UNDER_WAY));
-                    let begun = opened.and_then(|mut file| file.write_all(&bytes).map(|()| file));
-                    match begun {
+                    match self.begin(id, &bytes) {
                         Ok(file) => drop(self.files.insert(id, file)),
                         Err(error) => self.failed(&error),
                     }
@@ -118,9 +122,26 @@ impl Writer {
                 Message::Stop => break,
             }
         }
+        // As they are, since another server may wait for them.
         for id in std::mem::take(&mut self.files).into_keys() {
             self.rename(id);
         }
+    }
+
+    /// The file of a recording that begins with these bytes. If there is one, it is of the same match, which goes on after a crash or a hand-over: so
+    /// does the file, unless it begins otherwise, as under other rules.
+    fn begin(&self, id: RecordingId, bytes: &[u8]) -> std::io::Result<File> {
+        let mut file = File::create_new(self.path(id, UNDER_WAY))?;
+        let earlier = fs::read(self.path(id, RECORDING));
+        match earlier.as_ref().map(|bytes| pack::unpack(bytes)) {
+            Ok(Ok(earlier)) if earlier.starts_with(bytes) => {
+                file.write_all(&earlier[..block::open_length(&earlier)])?;
+                // Nobody is to take it for the whole match.
+                fs::remove_file(self.path(id, RECORDING))?;
+            }
+            _ => file.write_all(bytes)?,
+        }
+        Ok(file)
     }
 
     fn taken(&self, bytes: usize) {
@@ -134,7 +155,7 @@ impl Writer {
         }
         self.minute_at = Some(Instant::now());
         let path = self.folder.path.join(name).with_extension(RECORDING);
-        if let Err(error) = fs::write(&path, bytes) {
+        if let Err(error) = fs::write(&path, pack::pack(bytes)) {
             return self.failed(&error);
         }
         let file = path.display();
@@ -153,13 +174,26 @@ impl Writer {
 
     fn close(&mut self, id: RecordingId) {
         if let Some(file) = self.files.remove(&id) {
-            if let Err(error) = file.sync_all() {
+            drop(file);
+            if let Err(error) = self.pack(id) {
                 self.failed(&error);
             }
             self.rename(id);
             self.metrics.recordings_kept.inc();
             self.forget_old();
         }
+    }
+
+    /// Packs a file that is still under way, unless it is that of an arena: a core packs about a megabyte a second.
+    fn pack(&self, id: RecordingId) -> std::io::Result<()> {
+        let (path, packed) = (self.path(id, UNDER_WAY), self.path(id, PACKED));
+        if fs::metadata(&path)?.len() > PACKED_BYTES_MAX {
+            return File::open(path)?.sync_all();
+        }
+        let mut file = File::create(&packed)?;
+        file.write_all(&pack::pack(&fs::read(&path)?))?;
+        file.sync_all()?;
+        fs::rename(packed, path)
     }
 
     fn rename(&self, id: RecordingId) {
@@ -180,6 +214,9 @@ impl Writer {
                 Ok(()) => tracing::info!(file = %whole.display(), "a recording was cut off by the end of the server"),
                 Err(error) => self.failed(&error),
             }
+        }
+        for file in files(&self.folder.path).into_iter().filter(|file| file.has(PACKED)) {
+            fs::remove_file(&file.path).unwrap_or_else(|error| self.failed(&error));
         }
         self.forget_old();
     }
@@ -233,12 +270,46 @@ fn files(folder: &Path) -> Vec<Entry> {
 
 #[cfg(test)]
 mod tests {
+    use broadside_shared::recording::block::{BlockKind, MAGIC};
+
     use super::*;
+
+    fn contents(file: &Path) -> Vec<u8> {
+        pack::unpack(&fs::read(file).expect("it is there")).expect("it is small").into_owned()
+    }
+
+    #[test]
+    fn a_match_that_goes_on_on_another_server_has_one_file() {
+        let path = std::env::temp_dir().join(format!("broadside-recordings-on-{}", std::process::id()));
+        let folder = Folder { path: path.clone(), bytes_max: 1000, age_max: Duration::from_secs(3600) };
+        let started = || start(Some(folder.clone()), Arc::new(Metrics::new())).expect("it starts");
+        let (id, beginning) = (RecordingId([1; 16]), [&MAGIC[..], &block::write(BlockKind::Head, b"head")].concat());
+        let part = |text: &[u8]| block::write(BlockKind::Ticks, text);
+        let end = block::write(BlockKind::End, &[]);
+        // Of a server that was killed while it wrote, of one that handed over, and of one whose match was over in the second that was lost.
+        for last in [&part(b"torn")[..7], &[], &end] {
+            let recordings = started();
+            assert!(recordings.sink().begin(id, beginning.clone()));
+            assert!(recordings.sink().more(id, part(b"first").into()));
+            recordings.sink().end(id, last.to_vec());
+            recordings.end();
+            let recordings = started();
+            assert!(recordings.sink().begin(id, beginning.clone()));
+            assert!(recordings.sink().more(id, part(b"second").into()));
+            recordings.sink().end(id, end.clone());
+            recordings.end();
+            let file = path.join(format!("{id}.{RECORDING}"));
+            let expected = [&beginning[..], &part(b"first"), &part(b"second"), &end].concat();
+            assert_eq!(contents(&file), expected, "after {last:?}");
+            fs::remove_file(file).expect("it is there");
+        }
+        fs::remove_dir_all(&path).expect("it is there");
+    }
 
     #[test]
     fn files_are_written_and_the_oldest_removed_and_those_of_a_killed_server_finished() {
         let path = std::env::temp_dir().join(format!("broadside-recordings-{}", std::process::id()));
-        let folder = Folder { path: path.clone(), bytes_max: 25, age_max: Duration::from_secs(3600) };
+        let folder = Folder { path: path.clone(), bytes_max: 88, age_max: Duration::from_secs(3600) };
         let names = || {
             let mut names: Vec<String> = files(&path)
                 .iter()
@@ -260,15 +331,18 @@ mod tests {
         let mut both = [whole, killed].map(|id| format!("{id}.{RECORDING}"));
         both.sort();
         assert_eq!(names(), both);
-        assert_eq!(fs::read(file(whole)).expect("it is there"), [vec![1; 10], vec![2; 5], vec![3]].concat());
+        assert_eq!(contents(&file(whole)), [vec![1; 10], vec![2; 5], vec![3]].concat());
         // As one that was killed.
         fs::rename(file(killed), file(killed).with_extension(UNDER_WAY)).expect("it is there");
         let recordings = start(Some(folder), Arc::new(Metrics::new())).expect("it starts");
         assert_eq!(names(), both);
-        assert!(recordings.sink().begin(newer, vec![5; 20]));
+        // Packing makes these no fewer.
+        let mut rng = fastrand::Rng::with_seed(1);
+        let unlike = std::iter::repeat_with(|| rng.u8(..)).take(64).collect();
+        assert!(recordings.sink().begin(newer, unlike));
         recordings.sink().cut(newer);
         recordings.end();
-        assert_eq!(names(), [format!("{newer}.bsr")], "more than 25 bytes are too many");
+        assert_eq!(names(), [format!("{newer}.bsr")], "more than 88 bytes are too many");
         fs::remove_dir_all(&path).expect("it is there");
     }
 }

@@ -1,15 +1,15 @@
 //! The ticks of a second: what the game was called with, and hashes of its world.
 //!
 //! ```text
-//! batch   := first tick:u32, ticks (golomb 5), gap to the next tick - 1 (golomb 0)...,
-//!            calls (golomb 0), call..., columns (golomb 4), column...,
-//!            hashed ticks (golomb 5), low byte of each hash..., whole:bit, [hash:u64], padding
-//! call    := tick (golomb 5), bytes (golomb 4), the call as the codec of control messages writes it
-//! column  := player:u16, input changes, lag changes
-//! changes := { 1:bit, ticks since the last change (golomb 2), value }... 0:bit
+//! batch   := first tick, ticks, gap to the next tick - 1...,
+//!            calls, { tick, bytes, call }..., columns, player - the one before..., changes of inputs, input..., changes of lags, lag...,
+//!            hashed ticks, low four bits of each hash..., 0 or { 1, hash:u64 }
+//! changes := how many of each column..., ticks since the last change...
 //! ```
-//! A column has the inputs of one player: held inputs, of which there are many, take no space. The first input of a column is written as in
-//! a packet. If all fields of an input are numbers, each later one is: for each field, a bit whether it is another, and the difference.
+//! Numbers are LEB128, and a call is as the codec of control messages writes it. A column has the inputs of one player: held inputs, of which
+//! there are many, take no space. If all fields of an input are numbers, the inputs are written field by field, and within a field the high bytes of all
+//! inputs first: like stands beside like, which [`pack`](super::pack) makes use of. A field of more than eight bits is written as the difference from the input before.
+//! Other inputs are written as in a packet, one after the other.
 
 use crate::game::Game;
 use crate::ids::PlayerId;
@@ -75,7 +75,7 @@ pub struct Batch<G: Game> {
     pub calls: Vec<(u16, Call<G::Request>)>,
     /// In order of player.
     pub columns: Vec<Column<G::Input>>,
-    /// The low byte of the world's hash after each tick, as far as they were stepped; empty where that would cost too much.
+    /// The low four bits of the world's hash after each tick, as far as they were stepped; empty where that would cost too much.
     pub hashes: Vec<u8>,
     /// The hash after the last tick; `None` if that was not stepped.
     pub hash: Option<u64>,
@@ -91,40 +91,59 @@ impl<G: Game> Batch<G> {
     /// The batch as the payload of a block.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut out = BitWriter::new(&mut bytes);
-        out.bits(self.ticks.first().map_or(0, |tick| tick.0), 32);
-        out.golomb(self.ticks.len() as u32, 5);
-        for pair in self.ticks.windows(2) {
-            out.golomb(pair[1].since(pair[0]) - 1, 0);
-        }
-        out.golomb(self.calls.len() as u32, 0);
+        let mut out = Vec::new();
+        number(self.ticks.first().map_or(0, |tick| tick.0), &mut out);
+        number(self.ticks.len() as u32, &mut out);
+        self.ticks.windows(2).for_each(|pair| number(pair[1].since(pair[0]) - 1, &mut out));
+        number(self.calls.len() as u32, &mut out);
         for (at, call) in &self.calls {
             let call = saved::save(call);
-            out.golomb((*at).into(), 5);
-            out.golomb(call.len() as u32, 4);
-            call.iter().for_each(|byte| out.bits((*byte).into(), 8));
+            number((*at).into(), &mut out);
+            number(call.len() as u32, &mut out);
+            out.extend(call);
         }
+        number(self.columns.len() as u32, &mut out);
+        let mut before = 0;
+        for column in &self.columns {
+            number((column.player.0 - before).into(), &mut out);
+            before = column.player.0;
+        }
+        write_changes(self.columns.iter().map(|column| &column.inputs), &mut out);
+        self.write_inputs(&mut out);
+        write_changes(self.columns.iter().map(|column| &column.lags), &mut out);
+        self.columns.iter().flat_map(|column| &column.lags).for_each(|(_, lag)| number(*lag, &mut out));
+        number(self.hashes.len() as u32, &mut out);
+        out.extend(self.hashes.chunks(2).map(|pair| pair[0] | pair.get(1).map_or(0, |second| second << 4)));
+        out.push(self.hash.is_some().into());
+        self.hash.into_iter().for_each(|hash| out.extend(hash.to_le_bytes()));
+        out
+    }
+
+    fn write_inputs(&self, out: &mut Vec<u8>) {
         let widths = widths(&G::Input::LAYOUT);
-        out.golomb(self.columns.len() as u32, 4);
-        for Column { player, inputs, lags } in &self.columns {
-            out.bits(player.0.into(), 16);
-            let mut before = None;
-            write_changes(inputs, &mut out, |input, out| {
-                write_input::<G::Input>(*input, before, &widths, out);
-                before = Some(*input);
-            });
-            write_changes(lags, &mut out, |lag, out| out.golomb(*lag, 6));
+        if widths.is_empty() {
+            let mut bits = BitWriter::new(out);
+            self.columns.iter().flat_map(|column| &column.inputs).for_each(|(_, input)| input.write(&mut bits));
+            return bits.finish();
         }
-        out.golomb(self.hashes.len() as u32, 5);
-        self.hashes.iter().for_each(|hash| out.bits((*hash).into(), 8));
-        out.flag(self.hash.is_some());
-        if let Some(hash) = self.hash {
-            out.bits(hash as u32, 32);
-            out.bits((hash >> 32) as u32, 32);
+        let mut numbers = Vec::new();
+        for column in &self.columns {
+            let mut before = fields(G::Input::default(), &widths);
+            for (_, input) in &column.inputs {
+                let input = fields(*input, &widths);
+                let fields = input.iter().zip(&before).zip(&widths);
+                numbers.extend(fields.map(|((value, before), width)| match width {
+                    ..=8 => *value,
+                    _ => zigzag(difference(*value, *before, *width)),
+                }));
+                before = input;
+            }
         }
-        out.finish();
-        bytes
+        for (field, width) in widths.iter().enumerate() {
+            for byte in (0..width.div_ceil(8)).rev() {
+                out.extend(numbers.iter().skip(field).step_by(widths.len()).map(|number| (number >> (8 * byte)) as u8));
+            }
+        }
     }
 
     /// Reads what [`Batch::encode`] wrote.
@@ -132,44 +151,90 @@ impl<G: Game> Batch<G> {
     /// # Errors
     /// The reason the bytes are not a batch.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut bits = BitReader::new(bytes);
-        let first = Tick(bits.bits(32)?);
-        let count = bits.count(5, TICKS_MAX, "ticks of a batch")?;
+        let mut from = Bytes(bytes);
+        let first = Tick(from.number()?);
+        let count = from.count(TICKS_MAX, "ticks of a batch")?;
         let mut ticks = Vec::with_capacity(count);
         for _ in 0..count {
             let tick =
-                ticks.last().map_or(Ok(first), |last: &Tick| Ok(last.after(bits.golomb(0)?.saturating_add(1))))?;
+                ticks.last().map_or(Ok(first), |last: &Tick| Ok(last.after(from.number()?.saturating_add(1))))?;
             ticks.push(tick);
         }
         let mut calls = Vec::new();
-        for _ in 0..bits.count(0, CALLS_MAX, "calls of a batch")? {
-            let at = place(bits.golomb(5)?, count + 1)?;
-            let length = bits.count(4, CALL_BYTES_MAX, "bytes of a call")?;
-            let call = (0..length).map(|_| Ok(bits.bits(8)? as u8)).collect::<Result<Vec<u8>, WireError>>()?;
-            calls.push((at, saved::load(&call)?));
+        for _ in 0..from.count(CALLS_MAX, "calls of a batch")? {
+            let at = place(from.number()?, count + 1)?;
+            let length = from.count(CALL_BYTES_MAX, "bytes of a call")?;
+            calls.push((at, saved::load(from.take(length)?)?));
         }
-        let widths = widths(&G::Input::LAYOUT);
-        let mut columns = Vec::new();
-        for _ in 0..bits.count(4, CALLS_MAX, "columns of a batch")? {
-            let player = PlayerId(bits.bits(16)? as u16);
-            let mut before = None;
-            let inputs = read_changes(count, &mut bits, |bits| {
-                let input = read_input::<G::Input>(before, &widths, bits)?;
-                before = Some(input);
-                Ok(input)
-            })?;
-            let lags = read_changes(count, &mut bits, |bits| bits.golomb(6))?;
-            columns.push(Column { player, inputs, lags });
+        let mut columns: Vec<Column<G::Input>> = Vec::new();
+        for _ in 0..from.count(CALLS_MAX, "columns of a batch")? {
+            let before = columns.last().map_or(0, |column| column.player.0);
+            columns.push(Column::new(PlayerId(before.wrapping_add(from.number()? as u16))));
         }
-        let hashed = bits.count(5, count, "hashes of a batch")?;
-        let hashes = (0..hashed).map(|_| Ok(bits.bits(8)? as u8)).collect::<Result<Vec<u8>, WireError>>()?;
-        let hash = match bits.flag()? {
-            true => Some(u64::from(bits.bits(32)?) | u64::from(bits.bits(32)?) << 32),
-            false => None,
+        for (column, places) in from.changes(columns.len(), count)?.into_iter().enumerate() {
+            columns[column].inputs = places.into_iter().map(|place| (place, G::Input::default())).collect();
+        }
+        read_inputs(&mut columns, &mut from)?;
+        for (column, places) in from.changes(columns.len(), count)?.into_iter().enumerate() {
+            columns[column].lags = places.into_iter().map(|place| (place, 0)).collect();
+        }
+        for (_, lag) in columns.iter_mut().flat_map(|column| &mut column.lags) {
+            *lag = from.number()?;
+        }
+        let hashed = from.count(count, "hashes of a batch")?;
+        let packed = from.take(hashed.div_ceil(2))?;
+        let hashes = packed.iter().flat_map(|pair| [pair & 15, pair >> 4]).take(hashed).collect();
+        let hash = match from.number()? {
+            0 => None,
+            _ => Some(u64::from_le_bytes(from.take(8)?.try_into().expect("eight bytes"))),
         };
-        bits.finish()?;
+        if !from.0.is_empty() {
+            return Err(WireError::Long(from.0.len()));
+        }
         Ok(Batch { ticks, calls, columns, hashes, hash })
     }
+}
+
+fn read_inputs<I: GameInput>(columns: &mut [Column<I>], from: &mut Bytes<'_>) -> Result<(), WireError> {
+    let widths = widths(&I::LAYOUT);
+    if widths.is_empty() {
+        let mut bits = BitReader::new(from.0);
+        for (_, input) in columns.iter_mut().flat_map(|column| &mut column.inputs) {
+            *input = I::read(&mut bits)?;
+        }
+        from.take(bits.align()?)?;
+        return Ok(());
+    }
+    let inputs = columns.iter().map(|column| column.inputs.len()).sum::<usize>();
+    let mut numbers = vec![0u32; inputs * widths.len()];
+    for (field, width) in widths.iter().enumerate() {
+        for _ in 0..width.div_ceil(8) {
+            let bytes = from.take(inputs)?;
+            for (number, byte) in numbers.iter_mut().skip(field).step_by(widths.len()).zip(bytes) {
+                *number = *number << 8 | u32::from(*byte);
+            }
+        }
+    }
+    let mut numbers = numbers.chunks(widths.len());
+    for column in columns {
+        let mut before = fields(I::default(), &widths);
+        for (_, input) in &mut column.inputs {
+            let numbers = numbers.next().unwrap_or_default();
+            let mut bytes = Vec::new();
+            let mut out = BitWriter::new(&mut bytes);
+            for ((number, before), width) in numbers.iter().zip(&mut before).zip(&widths) {
+                *before = mask(*width)
+                    & match width {
+                        ..=8 => *number,
+                        _ => before.wrapping_add_signed(unzigzag(*number)),
+                    };
+                out.bits(*before, *width);
+            }
+            out.finish();
+            *input = I::read(&mut BitReader::new(&bytes))?;
+        }
+    }
+    Ok(())
 }
 
 /// The widths of an input's fields in bits, if all of them are numbers of a fixed width; otherwise nothing.
@@ -181,28 +246,6 @@ fn widths(layout: &Layout) -> Vec<u32> {
         _ => None,
     };
     fields.iter().map(width).collect::<Option<Vec<u32>>>().unwrap_or_default()
-}
-
-fn write_input<I: GameInput>(input: I, before: Option<I>, widths: &[u32], out: &mut BitWriter) {
-    let (Some(before), false) = (before, widths.is_empty()) else { return input.write(out) };
-    for ((value, before), width) in fields(input, widths).into_iter().zip(fields(before, widths)).zip(widths) {
-        out.flag(value != before);
-        if value != before {
-            out.signed(difference(value, before, *width), width / 2);
-        }
-    }
-}
-
-fn read_input<I: GameInput>(before: Option<I>, widths: &[u32], bits: &mut BitReader<'_>) -> Result<I, WireError> {
-    let (Some(before), false) = (before, widths.is_empty()) else { return I::read(bits) };
-    let mut bytes = Vec::new();
-    let mut out = BitWriter::new(&mut bytes);
-    for (before, width) in fields(before, widths).into_iter().zip(widths) {
-        let difference = if bits.flag()? { bits.signed(width / 2)? } else { 0 };
-        out.bits(before.wrapping_add_signed(difference) & mask(*width), *width);
-    }
-    out.finish();
-    I::read(&mut BitReader::new(&bytes))
 }
 
 /// The fields of an input as numbers.
@@ -225,36 +268,79 @@ fn mask(width: u32) -> u32 {
     u32::MAX >> (32 - width)
 }
 
-fn write_changes<T>(changes: &[(u16, T)], out: &mut BitWriter, mut write: impl FnMut(&T, &mut BitWriter)) {
-    let mut last = 0;
-    for (at, value) in changes {
-        out.flag(true);
-        out.golomb(u32::from(at - last), 2);
-        write(value, out);
-        last = *at;
-    }
-    out.flag(false);
+/// Small numbers for differences of either sign.
+fn zigzag(difference: i32) -> u32 {
+    (difference << 1 ^ difference >> 31).cast_unsigned()
 }
 
-fn read_changes<T>(
-    ticks: usize,
-    bits: &mut BitReader<'_>,
-    mut read: impl FnMut(&mut BitReader<'_>) -> Result<T, WireError>,
-) -> Result<Vec<(u16, T)>, WireError> {
-    let (mut changes, mut last) = (Vec::new(), 0u32);
-    while bits.flag()? {
-        last = last.saturating_add(bits.golomb(2)?);
-        let at = place(last, ticks)?;
-        changes.push((at, read(bits)?));
-        if changes.len() > ticks {
-            return Err(WireError::Range {
-                what: "changes of a column",
-                value: changes.len() as u64,
-                limit: ticks as u64,
-            });
+fn unzigzag(number: u32) -> i32 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+}
+
+/// A number in LEB128.
+fn number(mut number: u32, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn write_changes<'a, T: 'a>(columns: impl Iterator<Item = &'a Vec<(u16, T)>> + Clone, out: &mut Vec<u8>) {
+    columns.clone().for_each(|changes| number(changes.len() as u32, out));
+    for changes in columns {
+        let mut last = 0;
+        for (at, _) in changes {
+            number(u32::from(at - last), out);
+            last = *at;
         }
     }
-    Ok(changes)
+}
+
+/// What is left to read.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], WireError> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(WireError::Short)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn number(&mut self) -> Result<u32, WireError> {
+        let mut number = 0;
+        for shift in (0..32).step_by(7) {
+            let byte = self.take(1)?[0];
+            number |= u32::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err(WireError::Range { what: "number of a batch", value: u64::from(u32::MAX) + 1, limit: u32::MAX.into() })
+    }
+
+    fn count(&mut self, max: usize, what: &'static str) -> Result<usize, WireError> {
+        let count = self.number()?;
+        if count as usize > max {
+            return Err(WireError::Range { what, value: count.into(), limit: max as u64 });
+        }
+        Ok(count as usize)
+    }
+
+    /// The places of the changes of so many columns, among so many ticks.
+    fn changes(&mut self, columns: usize, ticks: usize) -> Result<Vec<Vec<u16>>, WireError> {
+        let counts = (0..columns).map(|_| self.count(ticks, "changes of a column"));
+        let counts = counts.collect::<Result<Vec<_>, _>>()?;
+        let mut column = |count| {
+            let mut last = 0u32;
+            let mut next = || {
+                last = last.saturating_add(self.number()?);
+                place(last, ticks)
+            };
+            (0..count).map(|_| next()).collect()
+        };
+        counts.into_iter().map(&mut column).collect()
+    }
 }
 
 /// A place among `ticks` ticks.

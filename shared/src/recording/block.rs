@@ -1,7 +1,7 @@
 //! The blocks of a recording; checkpoints of a server consist of blocks of other kinds.
 
 /// The first bytes of a recording; the last of them is the version of the format.
-pub const MAGIC: [u8; 8] = *b"BSREPLY\x01";
+pub const MAGIC: [u8; 8] = *b"BSREPLY\x02";
 /// Bytes before a payload: kind and length.
 pub(super) const HEADER: usize = 5;
 /// Bytes after a payload: the checksum.
@@ -58,4 +58,16 @@ pub fn read<K: TryFrom<u8>>(bytes: &[u8]) -> Option<(K, &[u8], usize)> {
     }
     let kind = K::try_from(header[0]).ok()?;
     Some((kind, payload, HEADER + length + CHECKSUM))
+}
+
+/// Length of a recording up to its last whole block, or up to its end if it has one: what goes on is written from there.
+#[must_use]
+pub fn open_length(recording: &[u8]) -> usize {
+    let mut length = MAGIC.len().min(recording.len());
+    while let Some((kind, _, more)) = read::<BlockKind>(&recording[length..])
+        && kind != BlockKind::End
+    {
+        length += more;
+    }
+    length
 }

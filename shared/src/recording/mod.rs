@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`block`] | the checked blocks that a recording is made of |
 //! | [`batch`] | the ticks of a second: inputs, calls and hashes, and their bytes |
+//! | [`pack`] | whole recordings in fewer bytes, for files |
 //! | [`recorder`] | writes what a room does |
 //! | [`replay`] | steps a recorded world again, and compares |
 //!
@@ -20,6 +21,7 @@
 
 pub mod batch;
 pub mod block;
+pub mod pack;
 pub mod recorder;
 pub mod replay;
 
@@ -53,6 +55,9 @@ pub struct RecordedPlayer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointHead {
     pub tick: Tick,
+    /// Whether the world does not follow from the ticks before it: the first one does not, nor does the one with which a room goes on after a
+    /// crash or a hand-over.
+    pub is_start: bool,
     /// In order of player.
     pub players: Vec<RecordedPlayer>,
 }

@@ -125,7 +125,7 @@ impl<G: Game> Recorder<G> {
         let is_second = tick.since(self.batch.ticks[0]) + 1 >= G::TICK_HZ;
         if is_hashed || is_second {
             let hash = world.hash();
-            self.batch.hashes.extend(is_hashed.then_some(hash as u8));
+            self.batch.hashes.extend(is_hashed.then_some(hash as u8 & 15));
             self.batch.hash = is_second.then_some(hash);
         }
         if is_second {
@@ -210,13 +210,14 @@ impl<G: Game> Recorder<G> {
         history: &History,
         players: impl Iterator<Item = (PlayerId, &'a Name)>,
     ) {
-        if self.checkpoint_at.is_none() {
+        let is_start = self.checkpoint_at.is_none();
+        if is_start {
             // What led to the first checkpoint cannot be replayed.
             self.batch = Batch::default();
         }
         self.end_batch();
         let players = players.map(|(player, name)| RecordedPlayer { player, name: name.clone() }).collect();
-        let payload = saved::save(&(CheckpointHead { tick, players }, world, history.recent(G::TICK_HZ)));
+        let payload = saved::save(&(CheckpointHead { tick, is_start, players }, world, history.recent(G::TICK_HZ)));
         self.push(BlockKind::Checkpoint, tick, &payload);
         self.checkpoint_at = Some(tick.after(CHECKPOINT_S * G::TICK_HZ));
         self.held.iter_mut().for_each(|held| *held = None);

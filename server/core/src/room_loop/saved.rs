@@ -150,6 +150,10 @@ impl<G: Game> RoomLoop<G> {
         // Nobody could be seated since.
         restored.reservations.prolong(now.us_since(restored.room.due_at(time.tick)));
         restored.seats.host = host.filter(|host| restored.seats.get(*host).is_some());
+        // The recording of the match goes on from here, since the match has the same id.
+        if restored.running.is_some() {
+            restored.room.begin_recording();
+        }
         restored.end_match_if_empty();
         restored
     }

@@ -2,6 +2,7 @@
 
 mod ends;
 mod game_requests;
+mod recording;
 mod results;
 mod scores;
 
