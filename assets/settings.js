@@ -9,8 +9,9 @@
   const VERSION = 1;
   const page = window.broadside;
   if (!page) return;
-  // Tables are beside this file.
-  const tables = new URL("languages/", document.currentScript.src).href;
+  // Some pages name their own.
+  const { src, dataset } = document.currentScript;
+  const tables = new URL(dataset.tables || "languages/", src);
 
   const old = (key) => {
     try {
@@ -77,8 +78,8 @@
     },
   };
 
-  // The panel is loaded when it is first opened.
-  const panel = new URL("settings/panel.js", document.currentScript.src).href;
+  // Loaded when it is first opened.
+  const panel = new URL("settings/panel.js", src);
   document.addEventListener("click", async (event) => {
     const opener = event.target.closest && event.target.closest("[data-act=settings]");
     if (!opener) return;
@@ -137,9 +138,8 @@
   page.word = word;
 
   const load = async () => {
-    const name = language === PSEUDO ? "en" : language;
-    const answer = await fetch(`${tables}${name}.json`);
-    if (!answer.ok) throw new Error(`languages/${name}.json: the server answered ${answer.status}`);
+    const answer = await fetch(`${tables}${root.lang}.json`);
+    if (!answer.ok) throw new Error(`${answer.url}: the server answered ${answer.status}`);
     const words = await answer.json();
     page.words = language === PSEUDO ? Object.fromEntries(Object.entries(words).map(([key, text]) => [key, pseudo(text)])) : words;
     // The page comes in English.

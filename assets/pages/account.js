@@ -1,6 +1,6 @@
 // The account: a name that is kept, the ways to sign in, the data.
 const page = await window.broadside.load("pages/page", "@build@", "pages/account.js");
-const { ask, beside, busy, by, cannotShow, finish, make, note, pageOf, say, showWho, Refusal } = page;
+const { ask, beside, busy, by, cannotShow, finish, make, note, pageOf, say, sayCount, showWho, Refusal } = page;
 const { canPasskeys, makePasskey, signInByPasskey, PasskeyError } = await import("./passkeys.js");
 
 /// Where a flow at a provider is remembered while the browser is there.
@@ -68,7 +68,7 @@ does("#keep", "#keep-note", async () => {
   const [name, password] = values("#keep-name", "#keep-password");
   await beSomebody();
   await ask("api/account/keep-name", { body: { name, password } });
-  await show(`The name is yours.`);
+  await show(say("account.kept"));
 });
 
 does("#keep-passkey", "#keep-note", async () => {
@@ -76,98 +76,99 @@ does("#keep-passkey", "#keep-note", async () => {
   if (!by("#keep-name").reportValidity()) return;
   await beSomebody();
   await makePasskey(deviceName(), { name });
-  await show("The name is yours.");
+  await show(say("account.kept"));
 });
 
 does("#sign-in", "#sign-in-note", async () => {
   const [name, password] = values("#sign-in-name", "#sign-in-password");
   await ask("api/account/sign-in", { body: { name, password } });
-  await show("You are signed in.");
+  await show(say("account.signed-in"));
 });
 
 does("#sign-in-passkey", "#sign-in-note", async () => {
   await signInByPasskey();
-  await show("You are signed in.");
+  await show(say("account.signed-in"));
 });
 
 does("#recover", "#recover-note", async () => {
   const [code, password] = values("#recover-code", "#recover-password");
   await ask("api/account/recover", { body: { code, password } });
-  await show("The password is set, and you are signed in. Every other browser is signed out.");
+  await show(say("account.recovered"));
 });
 
 // ---- who keeps one ----
 
 does("#rename", "#rename-note", async () => {
   await ask("api/account/name", { method: "PUT", body: { name: by("#rename-name").value } });
-  await show("The name is changed.");
+  await show(say("account.renamed"));
 });
 
 does("#password", "#password-note", async () => {
   const [current, fresh] = values("#current-password", "#new-password");
   await ask("api/account/password", { method: "PUT", body: { current: account.password ? current : null, new: fresh } });
-  await show("The password is set.");
+  await show(say("account.password.set"));
 });
 
 does("#add-passkey", "#passkey-note", async () => {
   const label = by("#passkey-label").value;
-  const confirmed = await confirmation("Add a passkey", `It will be called ${label}, and sign you in from then on.`, "Add it");
+  const confirmed = await confirmation(say("account.passkey.add"), say("account.passkey.add.what", { label }), say("account.passkey.add.yes"));
   if (!confirmed) return;
   await makePasskey(label, confirmed);
-  await show("The passkey is added.");
+  await show(say("account.passkey.added"));
 });
 
 does("#make-codes", "#codes-note", async () => {
-  const confirmed = await confirmation("Make ten recovery codes", "Codes that you have from before stop working.", "Make them");
+  const confirmed = await confirmation(say("account.codes.ten"), say("account.codes.ten.what"), say("account.codes.ten.yes"));
   if (!confirmed) return;
   const { codes } = await ask("api/account/recovery-codes", { body: confirmed });
-  await show("These codes are shown only now. Print them, or put them where you keep passwords.");
+  await show(say("account.codes.made"));
   by("#codes").replaceChildren(...codes.map((code) => make("li", {}, code)));
   by("#codes").hidden = false;
 });
 
 does("#sign-out", "#sign-out-note", async () => {
   await ask("api/account/sign-out", { method: "POST" });
-  await show("You are signed out.");
+  await show(say("account.signed-out"));
 });
 
 does("#sign-out-everywhere", "#sign-out-note", async () => {
   await ask("api/account/sign-out-everywhere", { method: "POST" });
-  await show("You are signed out, in every browser.");
+  await show(say("account.signed-out.everywhere"));
 });
 
 does("#delete", "#delete-note", async () => {
-  const text = account.keeps_name ? `${account.name} is free for others then. This cannot be undone.` : "This cannot be undone.";
-  const confirmed = await confirmation("Delete this account?", text, "Delete it");
+  const text = account.keeps_name ? say("account.delete.named", { name: account.name }) : say("account.delete.guest");
+  const confirmed = await confirmation(say("account.delete.title"), text, say("account.delete.yes"));
   if (!confirmed) return;
   await ask("api/account", { method: "DELETE", body: confirmed });
-  await show("The account is deleted.");
+  await show(say("account.deleted"));
 });
 
 function passkeyRow({ id, label, created_s, used_s }) {
-  const name = label || "A passkey";
-  const remove = make("button", { type: "button", className: "slim" }, "Remove", make("span", { className: "hidden-text" }, ` ${name}`));
+  const name = label || say("account.passkey.unnamed");
+  const remove = make("button", { type: "button", className: "slim" }, say("friends.remove"), make("span", { className: "hidden-text" }, ` ${name}`));
   remove.addEventListener("click", () =>
     busy(remove, by("#passkey-note"), () => translated(async () => {
-      const confirmed = await confirmation(`Remove ${name}?`, "It will not sign you in any longer.", "Remove it");
+      const confirmed = await confirmation(say("friends.remove.title", { name }), say("account.way.gone"), say("account.passkey.remove"));
       if (!confirmed) return;
       await ask(`api/account/passkeys/${id}`, { method: "DELETE", body: confirmed });
-      await show("The passkey is removed.");
+      await show(say("account.passkey.removed"));
     })),
   );
-  const used = used_s > created_s ? `, last used ${page.timeOf(used_s)}` : "";
-  return make("li", {}, make("span", { className: "name" }, name, make("small", {}, `made ${page.dateOf(created_s)}${used}`)), remove);
+  const times = { made: page.dateOf(created_s), used: page.timeOf(used_s) };
+  const history = used_s > created_s ? say("account.passkey.used", times) : say("account.passkey.made", times);
+  return make("li", {}, make("span", { className: "name" }, name, make("small", {}, history)), remove);
 }
 
 function identityRow({ issuer, subject }) {
   const name = ways.provider ?? new URL(issuer).host;
-  const remove = make("button", { type: "button", className: "slim" }, "Unlink", make("span", { className: "hidden-text" }, ` ${name}`));
+  const remove = make("button", { type: "button", className: "slim" }, say("account.unlink"), make("span", { className: "hidden-text" }, ` ${name}`));
   remove.addEventListener("click", () =>
     busy(remove, by("#identity-note"), () => translated(async () => {
-      const confirmed = await confirmation(`Unlink ${name}?`, "It will not sign you in any longer.", "Unlink it");
+      const confirmed = await confirmation(say("account.unlink.title", { name }), say("account.way.gone"), say("account.unlink.yes"));
       if (!confirmed) return;
       await ask("api/account/oidc", { method: "DELETE", body: { issuer, subject, ...confirmed } });
-      await show("It is unlinked.");
+      await show(say("account.unlinked"));
     })),
   );
   return make("li", {}, make("span", { className: "name" }, name, make("small", {}, subject)), remove);
@@ -176,15 +177,16 @@ function identityRow({ issuer, subject }) {
 /// What a passkey made here is called, until its owner says otherwise.
 function deviceName() {
   const agent = navigator.userAgent;
-  return ["iPhone", "iPad", "Android", "Windows", "Mac", "CrOS", "Linux"].find((name) => agent.includes(name))?.replace("CrOS", "Chromebook") ?? "This device";
+  return ["iPhone", "iPad", "Android", "Windows", "Mac", "CrOS", "Linux"].find((name) => agent.includes(name))?.replace("CrOS", "Chromebook") ?? say("account.this-device");
 }
 
 // ---- identities at a provider ----
 
 /// A button that leads to the provider.
 function providerButton(intent, where) {
-  const button = make("button", { type: "button" }, `${intent === "link" ? "Keep your name with" : "Sign in with"} ${ways.provider}`);
-  if (account?.keeps_name) button.textContent = `Link ${ways.provider}`;
+  const { provider } = ways;
+  const guests = intent === "link" ? say("account.keep.provider", { provider }) : say("account.sign-in.provider", { provider });
+  const button = make("button", { type: "button" }, account?.keeps_name ? say("account.link", { provider }) : guests);
   button.addEventListener("click", () =>
     busy(button, by(where), async () => {
       const name = account?.keeps_name ? undefined : by("#keep-name").value;
@@ -205,14 +207,14 @@ async function comeBack() {
   if (!outcome) return "";
   sessionStorage.removeItem(FLOW);
   history.replaceState(null, "", beside("account"));
-  if (outcome === "provider-refused" || !flow) throw new Refusal(0, "The other site did not sign you in. Try again.");
+  if (outcome === "provider-refused" || !flow) throw new Refusal(0, say("account.provider.refused"));
   return finishFlow(flow);
 }
 
 async function finishFlow(flow) {
   try {
     await ask("api/account/oidc/finish", { body: flow });
-    return flow.intent === "link" ? "It signs you in from now on." : "You are signed in.";
+    return flow.intent === "link" ? say("account.linked") : say("account.signed-in");
   } catch (wrong) {
     if (!["identity_taken", "unknown_identity"].includes(wrong.body?.code)) throw wrong;
     offer(wrong);
@@ -223,7 +225,7 @@ async function finishFlow(flow) {
 /// The identity belongs to another account, or to none: the same flow can end the other way.
 function offer(wrong) {
   const other = wrong.body.code === "identity_taken" ? { intent: "sign_in" } : { intent: "link" };
-  const text = other.intent === "sign_in" ? "Sign in to that account instead" : "Keep the name below with it";
+  const text = other.intent === "sign_in" ? say("account.provider.other") : say("account.provider.keep");
   const button = make("button", { type: "button", className: "primary" }, text);
   button.addEventListener("click", () =>
     busy(button, by("#failure"), async () => {
@@ -235,7 +237,7 @@ function offer(wrong) {
       await show(await finishFlow(other));
     }),
   );
-  const stay = make("button", { type: "button" }, "Leave it as it is");
+  const stay = make("button", { type: "button" }, say("account.provider.leave"));
   stay.addEventListener("click", () => note(by("#failure"), ""));
   note(by("#failure"), `${wrong.message} `);
   by("#failure").append(make("span", { className: "actions" }, button, stay));
@@ -244,7 +246,11 @@ function offer(wrong) {
 // ---- the page ----
 
 function showRestrictions(restrictions) {
-  const row = ({ kind, until_s, reason }) => make("p", { className: "failure" }, `${kind === "ban" ? "This account is banned" : "This account is muted"}${until_s ? ` until ${page.timeOf(until_s)}` : ""}${reason ? `: ${reason}` : "."}`);
+  const row = ({ kind, until_s, reason }) => {
+    const until = { time: page.timeOf(until_s) };
+    const text = kind === "ban" ? (until_s ? say("account.banned-until", until) : say("account.banned")) : until_s ? say("account.muted-until", until) : say("account.muted");
+    return make("p", { className: "failure" }, `${text}${reason ? `: ${reason}` : "."}`);
+  };
   by("#restrictions").replaceChildren(...restrictions.map(row));
 }
 
@@ -255,10 +261,10 @@ async function show(happened = "") {
     throw wrong;
   });
   const keeps = account?.keeps_name ?? false;
-  by("#headline").textContent = keeps ? account.name : "Account";
-  by("#lead").textContent = keeps ? `Yours since ${page.dateOf(account.created_s)}.` : "You play as a guest. Keep your name, and it is yours in every browser.";
+  by("#headline").textContent = keeps ? account.name : say("account");
+  by("#lead").textContent = keeps ? say("account.since", { date: page.dateOf(account.created_s) }) : say("account.guest");
   showWho(account);
-  if (!keeps) by("#who").textContent = "Account";
+  if (!keeps) by("#who").textContent = say("account");
   by("#guest").hidden = keeps;
   by("#kept").hidden = !keeps;
   by("#data").hidden = !account;
@@ -288,7 +294,7 @@ function showKept(passkeys) {
   by("#own-page").href = pageOf(account.name);
   by("#current-field").hidden = !account.password;
   by("#current-password").required = account.password;
-  by("#password-submit").textContent = account.password ? "Change the password" : "Set a password";
+  by("#password-submit").textContent = account.password ? say("account.password.change") : say("account.password.new");
   by("#passkeys").hidden = !passkeys && !account.passkeys.length;
   by("#add-passkey").hidden = !passkeys;
   by("#passkey-label").value ||= deviceName();
@@ -297,7 +303,7 @@ function showKept(passkeys) {
   by("#identities").hidden = !ways.provider && !account.identities.length;
   by("#identity-list").replaceChildren(...account.identities.map(identityRow));
   const left = account.recovery_codes_left;
-  by("#codes-left").textContent = left ? `${left} of your codes are left. Each sets a new password once.` : "You have none. A code sets a new password, should you lose every other way in.";
+  by("#codes-left").textContent = left ? sayCount("account.codes.left", left) : say("account.codes.none");
 }
 
 try {

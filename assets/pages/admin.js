@@ -1,6 +1,6 @@
 // Moderation: rooms and players as they are now, reports, restrictions, and the log of what was done.
 const page = await window.broadside.load("pages/page", "@build@", "pages/admin.js");
-const { ask, beside, busy, by, cannotShow, count, finish, make, note, say, showWho, timeElement, timeOf } = page;
+const { announce, ask, beside, busy, by, cannotShow, count, finish, make, note, say, sayCount, showWho, timeElement, timeOf } = page;
 
 const RENEW_MS = 2000;
 const REPORTS_RENEW_MS = 10000;
@@ -9,8 +9,7 @@ let titles = new Map();
 /// Whether the list of reports is the first page and nothing more, which can be renewed.
 let showsFirstReports = true;
 
-const milliseconds = ({ p50, p99 }) => `${(p50 / 1000).toFixed(1)}, ${(p99 / 1000).toFixed(1)}`;
-const some = (number, what) => `${count(number)} ${what}${number === 1 ? "" : "s"}`;
+const milliseconds = ({ p50, p99 }) => [p50, p99].map((us) => window.broadside.number(us / 1000, 1)).join("; ");
 const act = (action, more) => ask("api/admin/actions", { body: { action, ...more } });
 
 /// A button that does something to `subject`; what it did is said and shown.
@@ -18,7 +17,7 @@ function button(text, subject, done, work, look = "") {
   const made = make("button", { type: "button", className: `slim ${look}` }, text, make("span", { className: "hidden-text" }, ` ${subject}`));
   made.addEventListener("click", () => busy(made, by("#failure"), async () => {
     if ((await work()) === false) return;
-    say(`${subject}: ${done}.`);
+    announce(say("admin.did", { subject, done }));
     await renewAll();
   }));
   return made;
@@ -42,7 +41,7 @@ function sentence(title, what) {
   by("#what-field").hidden = what !== null;
   by("#length-field").hidden = what === "kick" || what === "close";
   by("#reason-field").hidden = what === "close";
-  by("#do").textContent = { kick: "Remove", ban: "Ban", mute: "Mute", close: "Close it" }[what] ?? "Do it";
+  by("#do").textContent = { kick: say("friends.remove"), ban: say("admin.ban"), mute: say("admin.mute"), close: say("admin.close-it") }[what] ?? say("admin.do");
   by("#reason").value = "";
   dialog.returnValue = "";
   dialog.showModal();
@@ -55,7 +54,8 @@ function sentence(title, what) {
 }
 
 async function judge(player, what) {
-  const title = { kick: `Remove ${player} from the game`, ban: `Ban ${player}`, mute: `Mute ${player}` }[what] ?? `Ban or mute ${player}`;
+  const name = { name: player };
+  const title = { kick: say("admin.remove-whom", name), ban: say("admin.ban-whom", name), mute: say("admin.mute-whom", name) }[what] ?? say("admin.ban-or-mute-whom", name);
   const given = await sentence(title, what);
   if (!given) return false;
   const { minutes, reason } = given;
@@ -64,26 +64,30 @@ async function judge(player, what) {
 
 function roomRow(room) {
   const mode = titles.get(room.mode) ?? room.mode;
-  const name = make("th", { scope: "row" }, `${room.id} ${room.name}`, make("small", { className: "quiet" }, ` ${mode}${room.private ? ", private" : ""}`));
+  const name = make("th", { scope: "row" }, `${room.id} ${room.name}`, make("small", { className: "quiet" }, ` ${mode}${room.private ? `, ${say("admin.private")}` : ""}`));
   const cell = (text) => make("td", { className: "right" }, text);
-  const watch = room.watch && make("a", { className: "button slim", href: beside(new URL(room.watch, location.href).search) }, "Watch", make("span", { className: "hidden-text" }, ` room ${room.id}`));
-  const close = room.on_demand && button("Close", `room ${room.id}`, "closed", async () => {
-    if (!(await sentence(`Close room ${room.id}? Its players return to the lobby.`, "close"))) return false;
+  const subject = say("admin.room-named", { room: room.id });
+  const watch = room.watch && make("a", { className: "button slim", href: beside(new URL(room.watch, location.href).search) }, say("watch"), make("span", { className: "hidden-text" }, ` ${subject}`));
+  const close = room.on_demand && button(say("admin.close"), subject, say("admin.done.closed"), async () => {
+    if (!(await sentence(say("admin.close-room", { room: room.id }), "close"))) return false;
     return act("close_room", { room: room.id });
   });
+  const present = [say("admin.seats", { players: count(room.players), capacity: count(room.capacity) })];
+  if (room.bots) present.push(sayCount("admin.bots", room.bots));
+  if (room.spectators) present.push(sayCount("admin.watch", room.spectators));
   return make(
-    "tr", {}, name, cell(`${room.players} of ${count(room.capacity)}${room.bots ? `, ${room.bots} bots` : ""}${room.spectators ? `, ${room.spectators} watch` : ""}`),
+    "tr", {}, name, cell(present.join(", ")),
     cell(milliseconds(room.tick_us)), cell(milliseconds(room.age_us)), cell(room.governor_level), cell(count(room.missed_ticks)),
     make("td", {}, make("span", { className: "actions" }, watch, close)),
   );
 }
 
 function playerRow({ name, account, room }) {
-  const where = room === null ? "in the lobby" : `in room ${room}`;
-  const judged = (what, text) => button(text, name, "done", () => judge(name, what));
+  const where = room === null ? say("admin.in-lobby") : say("admin.in-room", { room });
+  const judged = (what, text) => button(text, name, say("admin.done.done"), () => judge(name, what));
   return make(
-    "li", {}, make("span", { className: "name", dir: "auto" }, name, make("small", {}, account ? where : `${where}, without an account`)),
-    make("span", { className: "actions" }, judged("kick", "Remove"), account && judged("mute", "Mute"), account && judged("ban", "Ban")),
+    "li", {}, make("span", { className: "name", dir: "auto" }, name, make("small", {}, account ? where : say("admin.accountless", { where }))),
+    make("span", { className: "actions" }, judged("kick", say("friends.remove")), account && judged("mute", say("admin.mute")), account && judged("ban", say("admin.ban"))),
   );
 }
 
@@ -92,12 +96,12 @@ function showPlayers() {
   const players = now.players.filter(({ name }) => name.toLowerCase().includes(wanted)).slice(0, 100);
   replace(by("#players"), players.map(playerRow));
   by("#no-players").hidden = players.length > 0;
-  by("#no-players").textContent = wanted ? "No connected player's name contains this." : "Nobody is connected.";
+  by("#no-players").textContent = wanted ? say("admin.no-match") : say("admin.no-players");
 }
 
 /// Nodes that are there and let players in are said to be here; the others, what is wrong with them.
 function nodeRow({ node, url, region, version, rooms, players, draining, there, silent_ms }) {
-  const state = !there ? `silent for ${count(Math.round(silent_ms / 1000))} s` : draining ? "lets nobody in" : "here";
+  const state = !there ? say("admin.silent", { seconds: count(Math.round(silent_ms / 1000)) }) : draining ? say("admin.draining") : say("admin.here");
   const cell = (text) => make("td", { className: "right" }, text);
   return make(
     "tr", {}, make("th", { scope: "row" }, `${node}`, make("small", { className: "quiet" }, ` ${url}`)), make("td", {}, region), make("td", {}, version),
@@ -110,7 +114,8 @@ async function renew() {
   now = server;
   by("#cluster").hidden = nodes.length === 0;
   replace(by("#nodes tbody"), nodes.map(nodeRow));
-  by("#lead").textContent = `${some(now.player_count, "player")} in ${some(now.rooms.length, "room")}. You are ${{ admin: "an admin", moderator: "a moderator" }[now.role]}.`;
+  const [players, rooms] = [sayCount("admin.players", now.player_count), sayCount("admin.some-rooms", now.rooms.length)];
+  by("#lead").textContent = say("admin.lead.now", { players, rooms, role: now.role === "admin" ? say("admin.an-admin") : say("admin.a-moderator") });
   by("#roles").hidden = now.role !== "admin";
   replace(by("#rooms tbody"), now.rooms.map(roomRow));
   showPlayers();
@@ -122,28 +127,32 @@ const openReports = () => [...by("#reports").querySelectorAll("details[open]")].
 /// A line of chat, which begins with its time in seconds since 1970 and its topic.
 function chatRow(line) {
   const [, s, topic, said] = line.match(/^(\d+) (\S+) (.*)$/s) ?? [null, null, null, line];
-  return make("li", {}, make("span", { dir: "auto" }, said), s && make("small", {}, timeElement(Number(s)), ` in ${topic.replace(/\/chat$/, "")}`));
+  return make("li", {}, make("span", { dir: "auto" }, said), s && make("small", {}, timeElement(Number(s)), ` ${say("admin.in-place", { place: topic.replace(/\/chat$/, "") })}`));
 }
 
 function reportRow({ id, reported_s, reporter, subject, body, chat, room, recorded, handled_by }) {
-  const watch = recorded && make("a", { className: "button slim", href: beside(`replay/${id}`), target: "_blank" }, "Watch");
-  if (watch) watch.append(make("span", { className: "hidden-text" }, ` the minute before the report on ${subject}`));
-  const handle = !handled_by && button("Handled", `report on ${subject}`, "handled", () => act("handle_report", { report: id }), "primary");
+  const watch = recorded && make("a", { className: "button slim", href: beside(`replay/${id}`), target: "_blank" }, say("player.watch"));
+  if (watch) watch.append(make("span", { className: "hidden-text" }, ` ${say("admin.minute", { name: subject })}`));
+  const handle = !handled_by && button(say("admin.handle"), say("admin.report-on", { name: subject }), say("admin.done.handled"), () => act("handle_report", { report: id }), "primary");
   return make(
     "li", { "data-report": id }, make(
       "span", { className: "name report" }, make("span", { dir: "auto" }, subject), make("small", {}, body),
-      make("small", {}, `by ${reporter || "somebody"}, `, timeElement(reported_s), room && `, in ${room}`, handled_by && `, handled by ${handled_by}`),
-      chat.length ? make("details", { open: openReports().includes(id) }, make("summary", {}, `Chat around it: ${some(chat.length, "line")}`), make("ol", {}, ...chat.map(chatRow))) : null,
+      make("small", {}, `${say("admin.by", { name: reporter || say("admin.somebody") })}, `, timeElement(reported_s), room && `, ${say("admin.in-place", { place: room })}`, handled_by && `, ${say("admin.handled-by", { name: handled_by })}`),
+      chat.length ? make("details", { open: openReports().includes(id) }, make("summary", {}, sayCount("admin.chat", chat.length)), make("ol", {}, ...chat.map(chatRow))) : null,
     ),
-    make("span", { className: "actions" }, watch, !handled_by && button("Ban or mute", subject, "done", () => judge(subject, null)), handle),
+    make("span", { className: "actions" }, watch, !handled_by && button(say("admin.ban-or-mute"), subject, say("admin.done.done"), () => judge(subject, null)), handle),
   );
 }
 
 function restrictionRow({ name, kind, until_s, reason, imposed_by }) {
-  const text = `${kind === "ban" ? "banned" : "muted"} ${until_s ? `until ${timeOf(until_s)}` : "for ever"} by ${imposed_by}${reason ? `: ${reason}` : ""}`;
+  const values = { by: imposed_by, time: timeOf(until_s) };
+  const isBan = kind === "ban";
+  const until = () => (isBan ? say("admin.banned-until", values) : say("admin.muted-until", values));
+  const imposed = until_s ? until() : isBan ? say("admin.banned", values) : say("admin.muted", values);
+  const text = `${imposed}${reason ? `: ${reason}` : ""}`;
   return make(
     "li", {}, make("span", { className: "name", dir: "auto" }, name, make("small", {}, text)),
-    make("span", { className: "actions" }, button(kind === "ban" ? "Unban" : "Unmute", name, "lifted", () => act(`un${kind}`, { player: name }))),
+    make("span", { className: "actions" }, button(isBan ? say("admin.unban") : say("admin.unmute"), name, say("admin.done.lifted"), () => act(`un${kind}`, { player: name }))),
   );
 }
 
@@ -201,9 +210,9 @@ function onSubmit(form, text, work) {
   });
 }
 
-onSubmit("#announce", "Announced.", () => act("announce", { text: by("#text").value }));
-onSubmit("#by-name", "Done.", () => judge(by("#ban-name").value.trim(), null));
-onSubmit("#role", "Appointed.", () => act("set_role", { player: by("#role-name").value.trim(), role: by("#role-role").value }));
+onSubmit("#announce", say("admin.announced"), () => act("announce", { text: by("#text").value }));
+onSubmit("#by-name", say("admin.done"), () => judge(by("#ban-name").value.trim(), null));
+onSubmit("#role", say("admin.appointed"), () => act("set_role", { player: by("#role-name").value.trim(), role: by("#role-role").value }));
 by("#filter").addEventListener("input", showPlayers);
 by("#all-reports").addEventListener("change", () => busy(by("#all-reports"), by("#failure"), () => loadReports(true)));
 

@@ -1,6 +1,6 @@
 // Friends: lists that renew themselves, requests, and links.
 const page = await window.broadside.load("pages/page", "@build@", "pages/friends.js");
-const { ask, beside, busy, by, cannotShow, finish, make, note, pageOf, say, showWho } = page;
+const { announce, ask, beside, busy, by, cannotShow, finish, make, note, pageOf, say, showWho } = page;
 
 const RENEW_MS = 15000;
 const path = (name) => `api/friends/${encodeURIComponent(name)}`;
@@ -11,16 +11,16 @@ let titles = new Map();
 let online = null;
 
 function whereabouts({ friendship, online, room }) {
-  if (friendship === "asked") return "wants to be your friend";
-  if (friendship === "requested") return "has not answered yet";
+  if (friendship === "asked") return say("friends.wants");
+  if (friendship === "requested") return say("friends.waits");
   const mode = room && (titles.get(room.mode) ?? room.mode);
-  return make("span", { className: online ? "online" : "online offline" }, room ? `plays ${mode} in room ${room.id}` : online ? "online" : "offline");
+  return make("span", { className: online ? "online" : "online offline" }, room ? say("presence.plays", { mode, room: room.id }) : online ? say("presence.online") : say("presence.offline"));
 }
 
 /// Asks whether to remove a friend, which only both together can undo.
 async function isCertain(name) {
   const dialog = by("#remove");
-  by("#remove-title").textContent = `Remove ${name}?`;
+  by("#remove-title").textContent = say("friends.remove.title", { name });
   dialog.returnValue = "no";
   dialog.showModal();
   await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
@@ -35,7 +35,7 @@ function row(friend) {
       if (!(await mayChange(name))) return;
       await ask(path(name), { method });
       await renew();
-      say(`${name}: done.`);
+      announce(say("page.done-with", { name }));
       by("#content").focus();
     }));
     return button;
@@ -43,9 +43,9 @@ function row(friend) {
   const link = (text, look, href) => make("a", { className: `button slim ${look}`, href: beside(href) }, text, make("span", { className: "hidden-text" }, ` ${name}`));
   const below = room && new URL(room.join, location.href).search;
   const actions = {
-    asked: () => [change("Accept", "primary", "PUT"), change("Decline", "", "DELETE")],
-    requested: () => [change("Withdraw", "", "DELETE")],
-    friends: () => [room?.joinable && link("Join", "primary", below), room && link("Watch", "", `${below}&watch=1`), change("Remove", "", "DELETE", isCertain)],
+    asked: () => [change(say("friends.accept"), "primary", "PUT"), change(say("friends.decline"), "", "DELETE")],
+    requested: () => [change(say("friends.withdraw"), "", "DELETE")],
+    friends: () => [room?.joinable && link(say("join"), "primary", below), room && link(say("watch"), "", `${below}&watch=1`), change(say("friends.remove"), "", "DELETE", isCertain)],
   }[friendship]();
   return make(
     "li", {}, make("span", { className: "name" }, make("a", { href: pageOf(name), dir: "auto" }, name), make("small", {}, whereabouts(friend))),
@@ -65,11 +65,11 @@ function list(kind, friends) {
 
 function showLink(link) {
   by("#link-field").hidden = by("#copy").hidden = !link;
-  by("#make-link").textContent = link ? "Make a new link" : "Make a link";
+  by("#make-link").textContent = link ? say("friends.link.make-new") : say("friends.link.make");
   if (!link) return;
   // Below the path that the browser knows, which a proxy may hide from the server.
   by("#link").value = beside(`friend/${link.link.split("/").at(-1)}`);
-  by("#link-text").textContent = `Whoever opens your link becomes your friend, until ${page.timeOf(link.expires_s)}. A new link takes its place.`;
+  by("#link-text").textContent = say("friends.link.until", { time: page.timeOf(link.expires_s) });
 }
 
 async function renew() {
@@ -82,7 +82,7 @@ async function renew() {
   showLink(link);
   const now = of("friends").filter((friend) => friend.online).map(({ name }) => name);
   const came = online ? now.filter((name) => !online.includes(name)) : [];
-  if (came.length) say(`Online now: ${came.join(", ")}.`);
+  if (came.length) announce(say("friends.came", { names: came.join(", ") }));
   online = now;
   finish("ready", { friends: friends.map(({ name, friendship }) => [name, friendship]), online });
 }
@@ -92,7 +92,7 @@ by("#ask").addEventListener("submit", (event) => {
   busy(by("#ask button"), by("#ask-note"), async () => {
     const { name, friendship } = await ask(path(by("#ask-name").value.trim()), { method: "PUT" });
     by("#ask-name").value = "";
-    note(by("#ask-note"), friendship === "friends" ? `${name} and you are friends.` : `${name} was asked.`, "success");
+    note(by("#ask-note"), friendship === "friends" ? say("friends.made", { name }) : say("friends.was-asked", { name }), "success");
     await renew();
   });
 });
@@ -101,7 +101,7 @@ by("#make-link").addEventListener("click", ({ currentTarget }) =>
   busy(currentTarget, by("#link-note"), async () => {
     showLink(await ask("api/friend-link", { method: "POST" }));
     by("#link").select();
-    note(by("#link-note"), "The link is ready.", "success");
+    note(by("#link-note"), say("friends.link.ready"), "success");
   }),
 );
 
@@ -109,9 +109,9 @@ by("#copy").addEventListener("click", async () => {
   by("#link").select();
   try {
     await navigator.clipboard.writeText(by("#link").value);
-    note(by("#link-note"), "Copied.", "success");
+    note(by("#link-note"), say("friends.copied"), "success");
   } catch {
-    note(by("#link-note"), "The browser does not let this page copy. The link is selected: copy it yourself.");
+    note(by("#link-note"), say("friends.copy-yourself"));
   }
 });
 
@@ -120,7 +120,7 @@ by("#accept").addEventListener("click", ({ currentTarget }) =>
     const { name } = await ask(`api/friend-link/${code}`, { method: "POST" });
     by("#invitation").hidden = true;
     history.replaceState(null, "", beside("friends"));
-    note(by("#failure"), `${name} and you are friends.`, "success");
+    note(by("#failure"), say("friends.made", { name }), "success");
     await renew();
     by("#content").focus();
   }),
@@ -129,10 +129,10 @@ by("#accept").addEventListener("click", ({ currentTarget }) =>
 /// Shows whose invitation it is; who keeps no name does that first, in another tab or on the way back to this address.
 async function invite(account) {
   const { name, expires_s } = await ask(`api/friend-link/${code}`);
-  by("#invitation-title").textContent = `${name} invites you to be friends`;
+  by("#invitation-title").textContent = say("friends.invites", { name });
   by("#invitation-text").textContent = account?.keeps_name
-    ? `You will see each other online, and can join each other's games. The invitation is valid until ${page.timeOf(expires_s)}.`
-    : "Keep your name first, and then open this link again.";
+    ? say("friends.invites.what", { time: page.timeOf(expires_s) })
+    : say("friends.invites.nameless");
   by("#accept").hidden = by("#not-now").hidden = !account?.keeps_name;
   by("#invitation").hidden = false;
 }

@@ -1,14 +1,15 @@
 // The leaderboards: filters, and a table that grows by pages.
 const page = await window.broadside.load("pages/page", "@build@", "pages/leaderboards.js");
-const { ask, busy, by, cannotShow, count, finish, make, nameOf, note, say, showWho } = page;
+const { announce, ask, busy, by, cannotShow, count, finish, make, nameOf, note, say, sayCount, showWho } = page;
 
-const PERIODS = [["today", "Today"], ["week", "This week"], ["season", "This season"], ["all", "All time"]];
-const MEASURES = [["score", "Score"], ["kills", "Kills"], ["wins", "Wins"], ["rating", "Rating"]];
-const SCOPES = [["all", "Everyone"], ["friends", "Friends"]];
+const PERIODS = [["today", say("boards.today")], ["week", say("boards.week")], ["season", say("boards.season")], ["all", say("boards.all")]];
+const MEASURES = [["score", say("player.score")], ["kills", say("player.kills")], ["wins", say("player.wins")], ["rating", say("player.rating")]];
+const SCOPES = [["all", say("boards.everyone")], ["friends", say("friends")]];
 const MEDALS = { 1: "first", 2: "second", 3: "third" };
 
 /// The leaderboard that is shown; the address has it as well, so that it can be linked and survives a reload.
-const shown = Object.fromEntries(new URLSearchParams(location.search));
+const ASKED = ["mode", "period", "by", "scope"];
+const shown = Object.fromEntries([...new URLSearchParams(location.search)].filter(([name]) => ASKED.includes(name)));
 let modes = [];
 let next = null;
 /// The best value, against which the others are drawn.
@@ -27,7 +28,7 @@ function choices(name, options) {
 
 const titleOf = (options, value) => options.find(([option]) => option === value)?.[1] ?? value;
 const modeTitle = () => modes.find(({ name }) => name === shown.mode)?.title ?? shown.mode;
-const periodTitle = () => (shown.period.startsWith("season:") ? `Season ${shown.period.slice(7)}` : titleOf(PERIODS, shown.period));
+const periodTitle = () => (shown.period.startsWith("season:") ? say("boards.one-season", { name: shown.period.slice(7) }) : titleOf(PERIODS, shown.period));
 
 /// Only rated modes have ratings, and those have no period.
 function fit() {
@@ -44,9 +45,9 @@ function fit() {
 
 function row({ rank, tied, name, keeps_name, value, you }) {
   const place = make("td", { className: "place num" }, `${rank}`);
-  if (tied) place.append(make("small", {}, " =", make("span", { className: "hidden-text" }, " shared")));
+  if (tied) place.append(make("small", {}, " =", make("span", { className: "hidden-text" }, ` ${say("boards.shared")}`)));
   const who = make("td", { className: "name fill" }, nameOf(name, keeps_name));
-  if (you) who.append(" ", make("span", { className: "badge you" }, "you"));
+  if (you) who.append(" ", make("span", { className: "badge you" }, say("mark.you")));
   const gauge = make("span", { className: "gauge", "aria-hidden": "true" });
   gauge.style.transform = `scaleX(${Math.max(0.01, value / best)})`;
   who.append(gauge);
@@ -75,15 +76,17 @@ async function show() {
   if (!loaded) return;
   const { board } = loaded;
   const measure = titleOf(MEASURES, shown.by);
-  const friends = shown.scope === "friends" ? "you and your friends" : "everyone";
-  by("#caption").replaceChildren(`${modeTitle()}: ${measure.toLowerCase()}`, make("small", {}, `${periodTitle()}, ${friends}`));
+  const friends = shown.scope === "friends" ? say("boards.of-friends") : say("boards.of-everyone");
+  by("#caption").replaceChildren(`${modeTitle()}: ${measure}`, make("small", {}, `${periodTitle()}, ${friends}`));
   by("#value-name").textContent = measure;
   by("#empty").hidden = by("#ranking").hidden = false;
   by("#empty").hidden = board.entries.length > 0;
   by("#ranking").hidden = board.entries.length === 0;
-  say(board.entries.length ? `${modeTitle()}, ${measure}, ${periodTitle()}, ${friends}: ${board.entries.length} players.` : "Nobody is on this leaderboard yet.");
+  const name = [modeTitle(), measure, periodTitle(), friends].join(", ");
+  announce(board.entries.length ? sayCount("boards.said", board.entries.length, { name }) : say("boards.empty"));
   const left = Math.max(0, board.season.ends_s - Date.now() / 1000);
-  by("#season").textContent = `Season ${board.season.name} ends on ${page.dateOf(board.season.ends_s)}, ${left > 172800 ? `in ${Math.floor(left / 86400)} days` : `in ${page.spanOf(left)}`}.`;
+  const span = left > 172800 ? sayCount("boards.days", Math.floor(left / 86400)) : page.spanOf(left);
+  by("#season").textContent = say("boards.ends", { name: board.season.name, date: page.dateOf(board.season.ends_s), left: span });
   finish("ready", { entries: by("#entries").rows.length, next: board.next !== null });
 }
 
@@ -106,7 +109,7 @@ by("#more").addEventListener("click", ({ currentTarget }) =>
   busy(currentTarget, by("#failure"), async () => {
     const loaded = await load(next);
     if (!loaded) return;
-    say(`${loaded.rows.length} more players, ${by("#entries").rows.length} in all.`);
+    announce(sayCount("boards.more", loaded.rows.length, { all: count(by("#entries").rows.length) }));
     if (!next) loaded.rows[0]?.querySelector("a")?.focus();
     finish("ready", { entries: by("#entries").rows.length, next: next !== null });
   }),
@@ -126,7 +129,7 @@ try {
   choices("scope", SCOPES);
   by("#scopes").hidden = !account?.keeps_name;
   by("#past").hidden = seasons.past.length === 0;
-  by("#past-season").append(make("option", { value: "" }, "choose"), ...seasons.past.map((name) => make("option", { value: `season:${name}` }, name)));
+  by("#past-season").append(make("option", { value: "" }, say("boards.choose")), ...seasons.past.map((name) => make("option", { value: `season:${name}` }, name)));
   await show();
   by("#content").hidden = false;
 } catch (wrong) {

@@ -1,5 +1,20 @@
-// What the pages beside the game share: requests to the server, elements, numbers and dates as text, the bar at the top.
+// What the pages beside the game share: requests to the server, elements, texts, numbers and dates in the language of the page, the bar at
+// the top.
 export const build = "@build@";
+
+// Texts are asked for as soon as this has loaded: settings.js, which fetches their table, ran before.
+await window.broadside.language;
+const { lang } = document.documentElement;
+const { words } = window.broadside;
+
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
+
+/// The text with this key, with each `{name}` replaced by the value of that name.
+export const say = (key, values = {}) => fill(words[key] ?? key, values);
+
+/// The text for so many of something: `{count}` in it is the number.
+export const sayCount = (key, number, values = {}) =>
+  fill(words[`${key}.${window.broadside.plural(number)}`] ?? words[`${key}.other`] ?? key, { count: count(number), ...values });
 
 /// The address of a path on this server, below whatever path a proxy serves it at.
 export const beside = (path) => new URL(path, window.broadside.base).href;
@@ -36,16 +51,25 @@ export async function ask(path, { method, body } = {}) {
     });
     text = await answer.text();
   } catch {
-    throw new Refusal(0, "The server does not answer. Check your connection and try again.");
+    throw new Refusal(0, say("refused.no-answer"));
   }
   let json = null;
   try {
     json = text ? JSON.parse(text) : null;
   } catch {
-    throw new Refusal(answer.status, "The server's answer cannot be read. Reload the page.");
+    throw new Refusal(answer.status, say("refused.unreadable"));
   }
-  if (!answer.ok) throw new Refusal(answer.status, sentence(json?.detail ?? `the server answered ${answer.status}`), json ?? {});
+  if (!answer.ok) throw new Refusal(answer.status, reasonOf(answer, json ?? {}, path), json ?? {});
   return json;
+}
+
+/// Why the server refused, as a sentence. Its own is English and knows the most; in other languages its code says which text it is, or its
+/// status does, of what was asked for: `refused.friends.404`.
+function reasonOf({ status, headers }, { code, detail }, path) {
+  if (detail && window.broadside.lang === "en") return sentence(detail);
+  const [, what] = path.split("?")[0].split("/");
+  const key = [code, `${what}.${status}`, status].map((name) => `refused.${name}`).find((name) => words[name]);
+  return say(key ?? "refused.other", { status, seconds: headers.get("retry-after") ?? 60 });
 }
 
 const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
@@ -66,14 +90,18 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /// A name, as a link to its page if it has one.
-export const nameOf = (name, hasPage) => (hasPage ? make("a", { href: pageOf(name), dir: "auto" }, name) : make("span", { dir: "auto" }, name ?? "a guest"));
+export const nameOf = (name, hasPage) => (hasPage ? make("a", { href: pageOf(name), dir: "auto" }, name) : make("span", { dir: "auto" }, name ?? say("page.guest")));
 
-const integer = new Intl.NumberFormat("en");
+const integer = new Intl.NumberFormat(lang);
+const percentage = new Intl.NumberFormat(lang, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const [day, clock] = [{ day: "numeric", month: "short" }, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }];
 export const count = (number) => integer.format(number);
-export const percent = (part) => (part === null ? "–" : `${(part * 100).toFixed(1)} %`);
+export const percent = (part) => (part === null ? "–" : percentage.format(part));
 export const moment = (s) => new Date(s * 1000);
-export const dateOf = (s) => moment(s).toLocaleDateString("en", { day: "numeric", month: "long", year: "numeric" });
-export const timeOf = (s) => moment(s).toLocaleString("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
+export const dateOf = (s) => moment(s).toLocaleDateString(lang, { day: "numeric", month: "long", year: "numeric" });
+export const timeOf = (s) => moment(s).toLocaleString(lang, { ...day, ...clock });
+/// A day of the form `2026-12-31`.
+export const dayOf = (text) => new Date(`${text}T00:00:00Z`).toLocaleDateString(lang, { ...day, timeZone: "UTC" });
 
 /// A length of time in its two largest units: `2 h 5 min`.
 export function spanOf(seconds) {
@@ -86,18 +114,19 @@ export const hoursOf = (seconds) => (seconds >= 7200 ? `${count(Math.round(secon
 
 /// A moment with its machine-readable form.
 export function timeElement(s) {
-  const [day, time] = timeOf(s).split(", ");
-  return make("time", { dateTime: moment(s).toISOString() }, make("span", {}, `${day}, `), make("span", {}, time));
+  const at = moment(s);
+  const parts = [`${at.toLocaleDateString(lang, day)}, `, at.toLocaleTimeString(lang, clock)];
+  return make("time", { dateTime: at.toISOString() }, ...parts.map((part) => make("span", {}, part)));
 }
 
-/// The titles of the game's modes by name; names of other games stand for themselves.
+/// The modes of the game, with their titles as the page words them; names of other games' modes stand for themselves.
 export async function modes() {
   const { modes } = await ask("api/schema");
-  return modes;
+  return modes.map((mode) => ({ ...mode, title: words[`mode.${mode.name}`] ?? mode.title }));
 }
 
 /// Says something to who cannot see it change.
-export const say = (text) => (by("#said").textContent = text);
+export const announce = (text) => (by("#said").textContent = text);
 
 /// Shows text in an element that has a place for it, in the look of a failure or a success; nothing for an empty text.
 export function note(where, text, look = "failure") {
@@ -125,10 +154,10 @@ export async function busy(button, where, work) {
 /// Replaces the content of the page by the reason why it cannot be shown.
 export function cannotShow(wrong) {
   // What the server says of this is for programs.
-  const said = wrong.status === 401 ? "You are not signed in." : wrong.message;
-  const text = wrong instanceof Refusal ? said : `This page failed (${wrong}). Reload it.`;
-  const signIn = wrong.status === 401 && make("a", { className: "button primary", href: beside("account") }, "Sign in");
-  const again = make("button", { type: "button", onclick: () => location.reload() }, "Try again");
+  const said = wrong.status === 401 ? say("refused.not_signed_in") : wrong.message;
+  const text = wrong instanceof Refusal ? said : say("page.failed", { reason: wrong });
+  const signIn = wrong.status === 401 && make("a", { className: "button primary", href: beside("account") }, say("page.sign-in"));
+  const again = make("button", { type: "button", onclick: () => location.reload() }, say("page.again"));
   by("#content").replaceChildren(make("p", { className: "failure", role: "alert" }, text), make("p", { className: "actions" }, signIn, again));
   by("#content").hidden = false;
   finish("failed");
@@ -148,8 +177,8 @@ export async function whoAmI() {
 export function showWho(account) {
   keepSettings(account?.keeps_name ?? false);
   if (!account?.keeps_name) return;
-  by("#who").replaceChildren(make("span", { className: "hidden-text" }, "Account of "), account.name);
-  if (account.role !== "player" && !by("#moderation")) by(".bar nav").prepend(make("a", { id: "moderation", href: beside("admin") }, "Moderation"));
+  by("#who").replaceChildren(make("span", { className: "hidden-text" }, `${say("page.account-of")} `), account.name);
+  if (account.role !== "player" && !by("#moderation")) by(".bar nav").prepend(make("a", { id: "moderation", href: beside("admin") }, say("page.moderation")));
   try {
     localStorage["broadside.name"] ??= account.name;
   } catch {

@@ -1,5 +1,5 @@
 // Passkeys: between the server's JSON and what the browser takes. Browsers learned to do this themselves only lately.
-import { ask } from "./page.js";
+import { ask, say } from "./page.js";
 
 export const canPasskeys = () => Boolean(window.PublicKeyCredential && navigator.credentials);
 
@@ -23,10 +23,10 @@ async function atAuthenticator(work) {
     return await work();
   } catch (wrong) {
     const texts = {
-      NotAllowedError: "No passkey was used: it was cancelled, or took too long.",
-      InvalidStateError: "This device has a passkey of this account already.",
+      NotAllowedError: say("passkey.none"),
+      InvalidStateError: say("passkey.twice"),
     };
-    throw new PasskeyError(texts[wrong.name] ?? `The passkey did not work (${wrong.name}).`);
+    throw new PasskeyError(texts[wrong.name] ?? say("passkey.failed", { reason: wrong.name }));
   }
 }
 

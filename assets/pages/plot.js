@@ -1,5 +1,5 @@
 // A plot of days: a column for each, and the same as a table for who cannot see it.
-import { count, make } from "./page.js";
+import { count, dayOf, make, say, sayCount } from "./page.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const [HEIGHT, LEFT, BOTTOM, TOP] = [190, 50, 26, 12];
@@ -10,8 +10,6 @@ function draw(tag, attributes, ...children) {
   made.append(...children);
   return made;
 }
-
-const dayOf = (day) => new Date(`${day}T00:00:00Z`).toLocaleDateString("en", { day: "numeric", month: "short", timeZone: "UTC" });
 
 /// The smallest round number that is at least `most`; 10 at least.
 function roundUp(most) {
@@ -36,7 +34,7 @@ export function plotOf(days, room) {
     const x = LEFT + width * at + width * 0.14;
     const from = Math.min(y(score), HEIGHT - BOTTOM - 2);
     const column = draw("rect", { x, y: from, width: width * 0.72, height: HEIGHT - BOTTOM - from, rx: 3, class: results ? "column" : "none" });
-    column.append(draw("title", {}, `${dayOf(day)}: ${count(score)} in ${count(results)} games`));
+    column.append(draw("title", {}, sayCount("plot.column", results, { day: dayOf(day), score: count(score) })));
     picture.append(column);
     // The last day, and one a week as far as their names do not touch.
     if (at === days.length - 1 || (at % 7 === days.length % 7 && at < days.length - 7)) {
@@ -48,15 +46,15 @@ export function plotOf(days, room) {
 
 function summary(days) {
   const played = days.filter(({ results }) => results > 0);
-  if (!played.length) return "No game in the last 30 days.";
+  if (!played.length) return say("plot.none");
   const best = played.reduce((best, day) => (day.score > best.score ? day : best));
   const sum = played.reduce((sum, { score }) => sum + score, 0);
-  return `Score ${count(sum)} on ${played.length} of the last ${days.length} days; most on ${dayOf(best.day)}: ${count(best.score)}. The table below has every day.`;
+  return say("plot.summary", { sum: count(sum), played: played.length, days: days.length, day: dayOf(best.day), best: count(best.score) });
 }
 
 function table(days) {
   const cell = (text) => make("td", { className: "right" }, text);
   const rows = days.toReversed().map(({ day, score, results }) => make("tr", {}, make("th", { scope: "row" }, dayOf(day)), cell(count(score)), cell(count(results))));
-  const heads = [["Day", ""], ["Score", "right"], ["Games", "right"]].map(([text, className]) => make("th", { scope: "col", className }, text));
-  return make("details", {}, make("summary", {}, "As a table"), make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)));
+  const heads = [[say("plot.day"), ""], [say("player.score"), "right"], [say("player.games"), "right"]].map(([text, className]) => make("th", { scope: "col", className }, text));
+  return make("details", {}, make("summary", {}, say("plot.table")), make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)));
 }

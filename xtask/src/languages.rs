@@ -1,6 +1,7 @@
 //! The tables of texts, one per language: the shell's in `assets/languages/`, the game's own beside its other assets. A game's texts are
-//! added to those of the shell, and may reword them; a language that a game has no table for gets its English. The pages are written with
-//! keys, and made with the English texts.
+//! added to those of the shell, and may reword them; a language that a game has no table for gets its English. The pages beside the game
+//! have tables of their own, which a first visit of the game does not load: the finished ones hold the game's texts as well. All pages are
+//! written with keys, and made with the English texts.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,6 +11,8 @@ use anyhow::{Context, Result, bail};
 
 /// The folder of the tables, in the assets and in the finished folder.
 pub(crate) const FOLDER: &str = "languages";
+/// The folder of the tables of the pages beside the game, which these pages name to `settings.js`.
+pub(crate) const BESIDE: &str = "pages/languages";
 /// Before the name of a game's table in the finished folder, until it is merged.
 pub(crate) const GAMES: &str = "game-";
 /// The language that every other one is measured against.
@@ -44,6 +47,19 @@ pub(crate) fn merge(site: &Path) -> Result<Table> {
     }
     for name in names.iter().filter(|name| name.starts_with(GAMES)) {
         fs::remove_file(folder.join(name))?;
+    }
+    read(&folder.join(ENGLISH))
+}
+
+/// Completes the tables of the pages beside the game, in a finished folder with merged tables: these pages use words of the game, such as
+/// the names of its modes. Gives the English one.
+pub(crate) fn merge_beside(site: &Path) -> Result<Table> {
+    let folder = site.join(BESIDE);
+    for entry in fs::read_dir(&folder)? {
+        let name = entry?.file_name();
+        let mut table = read(&site.join(FOLDER).join(&name))?;
+        table.extend(read(&folder.join(&name))?);
+        fs::write(folder.join(&name), serde_json::to_string(&table)?)?;
     }
     read(&folder.join(ENGLISH))
 }
@@ -88,8 +104,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// The folders with tables, each with the sources that use them.
-    const TABLES: [&str; 3] =
-        ["assets/languages", "games/arena/page/assets/languages", "games/puck/page/assets/languages"];
+    const TABLES: [&str; 4] = [
+        "assets/languages",
+        "assets/pages/languages",
+        "games/arena/page/assets/languages",
+        "games/puck/page/assets/languages",
+    ];
     const LANGUAGES: [&str; 3] = ["en", "de", "es"];
 
     fn table(folder: &str, language: &str) -> Table {
@@ -143,6 +163,28 @@ mod tests {
             }
         }
         assert!(seen > 100, "only {seen} keys were found in the sources");
+    }
+
+    #[test]
+    fn every_key_in_the_scripts_beside_the_game_has_a_text_whatever_the_game() {
+        let mut texts = table(TABLES[0], "en");
+        let own = table(TABLES[1], "en");
+        let apart = own.keys().filter(|key| texts.contains_key(*key)).collect::<Vec<_>>();
+        assert!(apart.is_empty(), "the table of the pages beside the game rewords {apart:?}");
+        texts.extend(own);
+        let mut seen = 0;
+        for file in project_files().expect("the project can be read") {
+            if !(file.path.starts_with("assets/pages") && file.path.ends_with(".js")) {
+                continue;
+            }
+            for (call, category) in [("say(\"", ""), ("sayCount(\"", ".other")] {
+                for key in file.text.split(call).skip(1).filter_map(|rest| rest.split('"').next()) {
+                    assert!(texts.contains_key(&format!("{key}{category}")), "{}: {key} has no text", file.path);
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 100, "only {seen} keys were found in the scripts");
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(crate) fn site(args: &Args) -> Result<()> {
 }
 
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 13;
+const RECIPE: u32 = 14;
 
 /// Folder of the pages for developers, which players do not load.
 const DEV: &str = "dev";
@@ -182,9 +182,16 @@ fn make(
     mark(&folder.join(DEV).join(CLIENT_FOLDER).join(CLIENT_SCRIPT), build)?;
     let own = sources.get(Path::new(parts::FILE)).map_or_else(|| Ok(String::new()), fs::read_to_string)?;
     let table = languages::merge(&folder)?;
+    let beside = languages::merge_beside(&folder)?;
     for page in [fresh.join(PAGE), folder.join(OFFLINE)] {
         let text = parts::fill(&fs::read_to_string(&page)?, &own, &game.page)?;
         fs::write(page, languages::word(&text, &table)?)?;
+    }
+    for page in files(fresh)?.into_iter().filter(|file| file.extension() == Some(OsStr::new("html"))) {
+        let text = fs::read_to_string(&page)?;
+        if text.contains(languages::BESIDE) {
+            fs::write(page, languages::word(&text, &beside)?)?;
+        }
     }
     let manifest = manifest(&fs::read_to_string(fresh.join(MANIFEST))?, &own, &game.page)?;
     fs::write(fresh.join(MANIFEST), manifest)?;

@@ -119,7 +119,7 @@ async fn an_admin_sees_a_report_and_removes_a_player_without_a_mouse() {
 /// Checks that the room shows its players, percentiles of ticks and of ages, its governor level and missed ticks.
 async fn assert_figures(page: &Page) {
     let figures = "const shown = [...document.querySelector('#rooms tbody tr').cells].slice(1, 6).map((cell) => cell.textContent);
-        return [/^2 of \\d+/, /^\\d+\\.\\d, \\d+\\.\\d$/, /^\\d+\\.\\d, \\d+\\.\\d$/, /^\\d+$/, /^[\\d,]+$/].every((form, at) => form.test(shown[at])) || shown";
+        return [/^2 of \\d+/, /^\\d+\\.\\d; \\d+\\.\\d$/, /^\\d+\\.\\d; \\d+\\.\\d$/, /^\\d+$/, /^[\\d,]+$/].every((form, at) => form.test(shown[at])) || shown";
     assert_eq!(page.script(figures, Vec::new()).await, json!(true));
 }
 

@@ -36,7 +36,7 @@ impl Data {
     }
 
     /// The database of a server that people have played on: six captains in the open arena, two of them in duels.
-    async fn filled() -> Data {
+    pub(crate) async fn filled() -> Data {
         let data = Data::empty();
         let store = Store::open(&Location::Folder(data.0.clone())).await.expect("the folder can be made");
         let now_us = now_us();
@@ -157,7 +157,7 @@ async fn a_leaderboard_leads_to_a_player_without_a_mouse() {
     page.wait_for_text("#said", "Duel, Rating, All time, everyone: 2 players").await;
     assert!(page.address().await.ends_with("?period=all&mode=duel&by=rating&scope=all"), "{}", page.address().await);
     page.reload().await;
-    page.wait_for_text("#caption", "Duel: rating").await;
+    page.wait_for_text("#caption", "Duel: Rating").await;
     assert_eq!(page.text("#entries tr:first-child .name a").await, "Ann");
 
     page.tab_to("#entries a").await;
