@@ -11,7 +11,17 @@
   const FRESH_MS = 3000;
   // Time in which the page reloads by itself at most once.
   const RENEW_MS = 300000;
-  const MIXED = "The server was updated a moment ago, or something on the way kept an old file. Reload the page.";
+  // Texts are here in every language: what fails may be the table. settings.js chooses the language, and if it did not, the browser does.
+  const say = (...texts) => texts[Math.max(0, ["en", "de", "es"].indexOf(`${window.broadside.lang || navigator.language}`.slice(0, 2)))];
+  const mixed = () =>
+    say(
+      "The server was updated a moment ago, or something on the way kept an old file. Reload the page.",
+      "Der Server wurde eben aktualisiert, oder etwas unterwegs hat eine alte Datei behalten. Lade die Seite neu.",
+      "El servidor se acaba de actualizar, o algo en el camino guardó un archivo viejo. Recarga la página.",
+    );
+  // Only English says in which of the ways `what` is no part of this build; what to do is the same.
+  const unfit = (english, what) =>
+    `${say(english, `Die Dateien dieser Seite passen nicht zusammen (${what}).`, `Los archivos de esta página no encajan (${what}).`)} ${mixed()}`;
   // The folder of this build, with all that pages load, and the one that the page was loaded from: `v/BUILD/` is in it. The address bar
   // may show a deeper path later.
   const folder = new URL(".", document.currentScript.src).href;
@@ -46,7 +56,7 @@
     }
     const again = document.createElement("button");
     again.type = "button";
-    again.textContent = "Reload";
+    again.textContent = say("Reload", "Neu laden", "Recargar");
     again.addEventListener("click", reload);
     note.className = look;
     note.setAttribute("role", "alert");
@@ -58,7 +68,7 @@
     if (failed) return;
     failed = true;
     // What a reload may mend is shown only once one did not mend it.
-    if (text.endsWith(MIXED) && renew()) return;
+    if (text.endsWith(mixed()) && renew()) return;
     inPage(() => show(text, "failed"));
   };
 
@@ -94,7 +104,7 @@
     let bar = note.querySelector("progress");
     if (!bar) {
       bar = document.createElement("progress");
-      bar.setAttribute("aria-label", "loading");
+      bar.setAttribute("aria-label", say("loading", "lädt", "cargando"));
       note.append(bar);
     }
     bar.value = part;
@@ -129,23 +139,38 @@
     const type = (answer.headers.get("content-type") || "no type").split(";")[0];
     const fits = wants ? wants.every((byte, at) => begins[at] === byte) : begins[0] !== 60 && type !== "text/html";
     if (fits) return "";
-    const portal = "Perhaps this network wants you to log in first, or a proxy answers in place of the server.";
-    return `Something else came instead of ${nameOf(url)} (${type}, ${bytes.length} bytes). ${portal} Then reload the page.`;
+    const [name, what] = [nameOf(url), `(${type}, ${bytes.length} bytes)`];
+    return say(
+      `Something else came instead of ${name} ${what}. Perhaps this network wants you to log in first, or a proxy answers in place of the server. Then reload the page.`,
+      `Statt ${name} kam etwas anderes ${what}. Vielleicht musst du dich in diesem Netz zuerst anmelden, oder ein Proxy antwortet statt des Servers. Lade dann die Seite neu.`,
+      `En lugar de ${name} llegó otra cosa ${what}. Quizá esta red quiere que inicies sesión antes, o un proxy responde en lugar del servidor. Después recarga la página.`,
+    );
   };
 
   // Fetches a file; throws a sentence if the response is not that file.
   const take = async (url, how, whole) => {
-    pending = nameOf(url);
+    const name = (pending = nameOf(url));
     let answer;
     let bytes;
     try {
       answer = await fetch(url, how);
       bytes = await read(answer, whole);
     } catch (reason) {
-      throw `${nameOf(url)} could not be loaded: the server or the network does not answer. Check your connection and reload the page.`;
+      throw say(
+        `${name} could not be loaded: the server or the network does not answer. Check your connection and reload the page.`,
+        `${name} konnte nicht geladen werden: Der Server oder das Netz antwortet nicht. Prüf deine Verbindung und lade die Seite neu.`,
+        `No se pudo cargar ${name}: el servidor o la red no responde. Comprueba tu conexión y recarga la página.`,
+      );
     }
-    if (answer.status === 404) throw `${nameOf(url)} is missing on the server. ${MIXED}`;
-    if (!answer.ok) throw `${nameOf(url)} could not be loaded: the server answered ${answer.status}. Reload the page in a moment.`;
+    const { status } = answer;
+    if (status === 404) throw unfit(`${name} is missing on the server.`, name);
+    if (!answer.ok) {
+      throw say(
+        `${name} could not be loaded: the server answered ${status}. Reload the page in a moment.`,
+        `${name} konnte nicht geladen werden: Der Server antwortete ${status}. Lade die Seite gleich neu.`,
+        `No se pudo cargar ${name}: el servidor respondió ${status}. Recarga la página en un momento.`,
+      );
+    }
     const wrong = mismatch(url, answer, bytes);
     if (wrong) throw wrong;
     return bytes;
@@ -166,25 +191,33 @@
     } catch (wrong) {
       return String(wrong);
     }
-    const why = reason ? ` (${reason})` : "";
-    return `${nameOf(url)} did not run${why}: it is damaged or belongs to another build. ${MIXED}`;
+    const what = nameOf(url);
+    return unfit(`${what} did not run${reason ? ` (${reason})` : ""}: it is damaged or belongs to another build.`, what);
   };
 
   const sameBuild = (files) => {
     const other = files.find(([, build]) => build !== BUILD);
-    if (other) throw `The files of this page are of two builds: ${other[0]} does not belong to boot.js. ${MIXED}`;
+    if (other) throw unfit(`The files of this page are of two builds: ${other[0]} does not belong to boot.js.`, other[0]);
   };
 
   // Turns the error of a module that does not start into a sentence.
   const notStarted = (reason) => {
     const text = String(reason);
     if (text.startsWith("cannot draw")) {
-      return `This browser gives the page no WebGL 2 to draw with (${text}). Switch hardware acceleration on, update the browser, or try another.`;
+      return say(
+        `This browser gives the page no WebGL 2 to draw with (${text}). Switch hardware acceleration on, update the browser, or try another.`,
+        `Dieser Browser hat kein WebGL 2 (${text}). Schalte die Hardwarebeschleunigung ein, aktualisiere den Browser oder nimm einen anderen.`,
+        `Este navegador no tiene WebGL 2 (${text}). Activa la aceleración por hardware, actualiza el navegador o prueba otro.`,
+      );
     }
     if (reason instanceof WebAssembly.LinkError || text.startsWith("the page has no")) {
-      return `The files of this page do not fit together (${text}). ${MIXED}`;
+      return unfit(`The files of this page do not fit together (${text}).`, text);
     }
-    return `The game did not start (${text}). Reload the page.`;
+    return say(
+      `The game did not start (${text}). Reload the page.`,
+      `Das Spiel ist nicht gestartet (${text}). Lade die Seite neu.`,
+      `El juego no se ha iniciado (${text}). Recarga la página.`,
+    );
   };
 
   // Fetches the program of a script and starts it.
@@ -195,7 +228,12 @@
     try {
       module = await WebAssembly.compile(bytes);
     } catch (reason) {
-      throw `${nameOf(binary)} cannot be used (${reason}): it is damaged, or this browser is too old for it. Reload the page, or try another browser.`;
+      const name = nameOf(binary);
+      throw say(
+        `${name} cannot be used (${reason}): it is damaged, or this browser is too old for it. Reload the page, or try another browser.`,
+        `${name} ist beschädigt, oder dieser Browser ist zu alt (${reason}). Lade die Seite neu, oder nimm einen anderen Browser.`,
+        `${name} está dañado, o este navegador es demasiado viejo (${reason}). Recarga la página o prueba otro navegador.`,
+      );
     }
     const stamps = WebAssembly.Module.customSections(module, "build");
     sameBuild([[nameOf(binary), stamps.length ? new TextDecoder().decode(stamps[0]) : ""]]);
@@ -213,7 +251,11 @@
     const script = `${folder}${path}.js`;
     try {
       if (typeof WebAssembly !== "object") {
-        throw "This browser has no WebAssembly, or it is switched off. Switch it on, update the browser, or try another.";
+        throw say(
+          "This browser has no WebAssembly, or it is switched off. Switch it on, update the browser, or try another.",
+          "Dieser Browser hat kein WebAssembly, oder es ist ausgeschaltet. Schalte es ein, aktualisiere den Browser oder nimm einen anderen.",
+          "Este navegador no tiene WebAssembly, o está desactivado. Actívalo, actualiza el navegador o prueba otro.",
+        );
       }
       const meta = document.querySelector("meta[name=build]");
       sameBuild([["this page", meta && meta.content], [asker, build]]);
@@ -246,7 +288,13 @@
       if (source) {
         if (target.tagName === "SCRIPT" || target.rel === "stylesheet") explain(source).then(fail);
       } else if (ready && typeof WebAssembly === "object" && event.error instanceof WebAssembly.RuntimeError) {
-        fail("The game has stopped because of an internal error. Reload the page to continue; your seat is kept for a moment.");
+        fail(
+          say(
+            "The game has stopped because of an internal error. Reload the page to continue; your seat is kept for a moment.",
+            "Das Spiel ist wegen eines internen Fehlers stehen geblieben. Lade die Seite neu, um weiterzuspielen; dein Platz bleibt dir einen Moment.",
+            "El juego se ha parado por un error interno. Recarga la página para seguir; tu plaza se guarda un momento.",
+          ),
+        );
       } else if (!ready && event.filename && event.filename.startsWith(base) && event.filename.endsWith(".js")) {
         explain(event.filename, event.message).then(fail);
       }
@@ -264,7 +312,12 @@
   });
   setTimeout(() => {
     if (failed || ready) return;
-    inPage(() => show(`Still loading: ${pending} has not loaded after ${PATIENCE_MS / 1000} s. The connection is slow, or something on the way holds it back.`, "slow"));
+    const text = say(
+      `Still loading: ${pending} has not loaded after ${PATIENCE_MS / 1000} s. The connection is slow, or something on the way holds it back.`,
+      `Lädt noch: ${pending} ist nach ${PATIENCE_MS / 1000} s nicht geladen. Die Verbindung ist langsam, oder etwas unterwegs hält es auf.`,
+      `Todavía carga: ${pending} no ha llegado en ${PATIENCE_MS / 1000} s. La conexión es lenta, o algo en el camino lo retiene.`,
+    );
+    inPage(() => show(text, "slow"));
   }, PATIENCE_MS);
 
   window.broadside = { errors, base, folder, load, renew, state: () => ({ phase: failed ? "failed" : "loading" }) };

@@ -13,7 +13,7 @@ if (window.broadside?.load) {
     play.href = `${base}?room=${embedded[1]}`;
     play.target = "_blank";
     play.rel = "noopener";
-    play.textContent = "Play";
+    window.broadside.language?.then(() => (play.textContent = window.broadside.say("play")));
     document.body.append(play);
   } else {
     // Only where browsers have it: on https and on this machine. Without it, everything works the same while the network does.
@@ -30,8 +30,14 @@ if (window.broadside?.load) {
   const note = document.getElementById("loading");
   const again = document.createElement("button");
   again.type = "button";
-  again.textContent = "Reload";
+  const texts = {
+    de: ["Neu laden", "boot.js, ein Teil dieser Seite, wurde nicht geladen oder ist nicht die richtige Datei. Lade die Seite neu."],
+    es: ["Recargar", "boot.js, una parte de esta página, no se cargó o no es el archivo correcto. Recarga la página."],
+  };
+  const english = ["Reload", "boot.js, a part of this page, did not load or is not the right file. Reload the page."];
+  const [reload, why] = texts[navigator.language.slice(0, 2)] ?? english;
+  again.textContent = reload;
   again.addEventListener("click", () => location.reload());
   note.className = "failed";
-  note.replaceChildren("boot.js, a part of this page, did not load or is not the right file. Reload the page. ", again);
+  note.replaceChildren(`${why} `, again);
 }

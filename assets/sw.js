@@ -30,7 +30,9 @@ self.addEventListener("fetch", (event) => {
     } catch (reason) {
       const offline = await (await caches.open(CACHE)).match(new URL(OFFLINE, self.registration.scope).href);
       if (!offline) throw reason;
-      return offline;
+      // It has its texts in every language, and shows those of its own.
+      const text = (await offline.text()).replace('<html lang="en">', `<html lang="${navigator.language}">`);
+      return new Response(text, { headers: offline.headers });
     }
   };
   event.respondWith(page());

@@ -172,6 +172,12 @@ async fn a_broken_page_says_what_is_broken_and_offers_to_reload() {
     }
 
     site.mend();
+    site.remove(WASM);
+    page.visit(&server.url("/?effects=low&lang=de")).await;
+    page.wait_for_text("#loading", "passen nicht zusammen (game_bg.wasm)").await;
+    assert_eq!(page.text("#loading button").await, "Neu laden");
+
+    site.mend();
     page.click("#loading button").await;
     page.wait_for("the game after a reload", |state| state["phase"] == "menu").await;
 }

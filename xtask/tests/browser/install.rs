@@ -98,7 +98,7 @@ async fn without_a_network_a_page_offers_to_try_again_and_does_when_the_server_i
     let file = crate::setup::artifacts().join("offline.png");
     std::fs::write(&file, page.picture().await).expect("the folder of artifacts can be written");
     let _server = Server::start_on(port).await;
-    page.click("#again").await;
+    page.click("main[lang=en] .again").await;
     page.wait_for("the lobby", |state| state["connected"] == true).await;
 }
 
