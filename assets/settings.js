@@ -144,6 +144,8 @@
     page.words = language === PSEUDO ? Object.fromEntries(Object.entries(words).map(([key, text]) => [key, pseudo(text)])) : words;
     // The page comes in English.
     if (language !== LANGUAGES[0]) word(document);
+    // Only there are names for keys of one's own, which the help shows.
+    if (settings.keys && document.querySelector("#keys")) import(panel).catch(() => {});
   };
   show();
   // Whoever keeps a name has their settings in every browser.

@@ -117,6 +117,26 @@ const keyRows = () => {
   return { list, show };
 };
 
+// ---- the help ----
+// Its rows as the page has them: those of the game, then that of the gamepad, then those of the page.
+const helpList = document.querySelector("#keys .with-mouse");
+const usualHelp = Array.from(helpList?.children ?? []);
+// With keys of one's own it has a row for each action that has keys, and of the usual ones those of what is no such action: the mouse, the
+// gamepad, the keys that stay.
+const ownHelp = () => {
+  const bound = actions().filter((action) => keysOf(action).length);
+  const rows = bound.flatMap((action) => {
+    const names = new Set(keysOf(action).map(nameOf));
+    const keys = Array.from(names, (name) => make("kbd", { className: name.length > 1 ? "wide" : "", textContent: name }));
+    return [make("dt", {}, ...keys), make("dd", { textContent: action.text })];
+  });
+  const texts = actions().map(({ text }) => text);
+  const gamepad = usualHelp.findIndex((row) => row.querySelector("[data-text='key.gamepad']"));
+  const stays = (row, at) => row.tagName === "DT" && (at >= gamepad || row.querySelector("[data-text='key.mouse']")) && !texts.includes(usualHelp[at + 1].textContent);
+  return rows.concat(usualHelp.flatMap((row, at) => (stays(row, at) ? [row, usualHelp[at + 1]] : [])));
+};
+const showHelp = () => helpList?.replaceChildren(...(Object.keys(ownKeys()).length ? ownHelp() : usualHelp));
+
 let rows;
 const answer = (code) => {
   const { action, before, button } = asked;
@@ -270,7 +290,6 @@ const prepare = async () => {
   const loaded = new Promise((done) => (sheet.onload = sheet.onerror = done));
   document.head.append(sheet);
   await loaded;
-  layout = await navigator.keyboard?.getLayoutMap?.().catch(() => null);
   status = make("p", { id: "key-status" });
   status.setAttribute("role", "status");
   dialog = make("dialog", { id: "settings" });
@@ -297,3 +316,6 @@ export const open = async () => {
 };
 
 if (!words) throw new Error("settings.js has not run");
+layout = await navigator.keyboard?.getLayoutMap?.().catch(() => null);
+showHelp();
+addEventListener("broadside-settings", showHelp);

@@ -62,6 +62,12 @@ async fn a_key_that_has_a_meaning_gets_another_and_the_conflict_is_shown_and_kep
         page.wait_for("the key's new meaning", |state| state["held"] == wanted).await;
         page.release_keys().await;
     }
+    // The help shows them as well.
+    page.wait_for_text("#keys dt:first-child", "R").await;
+    const RAIL: &str =
+        "const texts = Array.from(document.querySelectorAll('#keys .with-mouse > *'), row => row.textContent);
+        return texts[texts.indexOf('rail') - 1]";
+    assert_eq!(page.script(RAIL, Vec::new()).await, "right buttonW");
     assert_eq!(page.errors().await, Vec::<String>::new());
 }
 
