@@ -46,6 +46,12 @@
     const text = one("text", [100, 115, 130, 150]);
     document.documentElement.toggleAttribute("data-large", text > 100);
     style.setProperty("--text", text / 100);
+    // Groups of buttons anywhere in the page that set something: `data-set` names it, and the first is the usual choice.
+    for (const group of document.querySelectorAll("[data-set]")) {
+      const buttons = Array.from(group.children);
+      const pressed = buttons.find((button) => button.value === settings[group.dataset.set]) || buttons[0];
+      for (const button of buttons) button.setAttribute("aria-pressed", String(button === pressed));
+    }
   };
 
   const changed = () => {
@@ -77,6 +83,18 @@
       changed();
     },
   };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("[data-set] > button");
+    if (button) page.settings.set({ [button.parentElement.dataset.set]: button.value });
+  });
+  // In the game they have numbers: a player whose hands are on the keys has no pointer to spare.
+  document.addEventListener("keydown", ({ code, target }) => {
+    if (!/^Digit[1-9]$/.test(code) || target.matches("input") || !document.body.classList.contains("play")) return;
+    const group = Array.from(document.querySelectorAll("[data-set]")).find((candidate) => candidate.checkVisibility());
+    const button = group && group.children[code.slice(5) - 1];
+    if (button) button.click();
+  });
 
   // Loaded when it is first opened.
   const panel = new URL("settings/panel.js", src);

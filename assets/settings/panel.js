@@ -235,11 +235,12 @@ const controls = () => {
   return section("controls", presets, make("p", { textContent: say("set.keys.how") }), rows.list, status, isOn("swapped"));
 };
 
-// The colors of the own player that the game has, if any: its texts name them.
-const paints = () => {
-  const names = Object.keys(words).filter((key) => key.startsWith("paint.")).map((key) => key.slice("paint.".length));
-  const choices = ["usual", ...names.filter((name) => name !== "usual")];
-  return names.length > 0 ? [stored("paint", choices, (name) => say(`paint.${name}`))] : [];
+// What the game lets its players choose, if anything: buttons of the page, or its texts, such as `paint.coral`, name the choices.
+const chosen = (kind) => {
+  const buttons = document.querySelectorAll(`#card [data-set=${kind}] button`);
+  const texts = Object.keys(words).filter((key) => key.startsWith(`${kind}.`)).map((key) => key.slice(kind.length + 1));
+  const names = buttons.length ? Array.from(buttons, (button) => button.value) : ["usual", ...texts.filter((name) => name !== "usual")];
+  return names.length > 1 ? [stored(kind, names, (name) => say(`${kind}.${name}`))] : [];
 };
 
 const network = () => {
@@ -266,7 +267,7 @@ const build = () => {
   });
   dialog.replaceChildren(
     make("h2", { id: "settings-title", textContent: say("settings") }),
-    section("video", stored("effects", ["auto", "full", "medium", "low", "simple"], (value) => say(`effects.${value}`)), stored("cap", [0, 120, 60, 30], (value) => (value ? String(value) : say("set.cap.0"))), ...paints()),
+    section("video", stored("effects", ["auto", "full", "medium", "low", "simple"], (value) => say(`effects.${value}`)), stored("cap", [0, 120, 60, 30], (value) => (value ? String(value) : say("set.cap.0"))), ...["craft", "paint"].flatMap(chosen)),
     section("sound", volume("volume", 70), volume("effectsVolume", 100), volume("musicVolume", 100), volume("voiceVolume", 100), isOn("muted"), isOn("score", true)),
     controls(),
     network(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use broadside_shared::client::nodes::Arrival;
 use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, ClientConfig, Phase, Received};
-use broadside_shared::game::{Bot, Game};
+use broadside_shared::game::Game;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::header_bytes;
 use broadside_shared::protocol::limits::SILENCE_US;
@@ -146,8 +146,7 @@ impl<G: Game> Player<G> {
     /// # Errors
     /// Why the connection ended.
     pub async fn act(&mut self) -> Result<(), PlayError> {
-        let input = self.client.bot_view().map(|view| self.bot.decide(&view)).unwrap_or_default();
-        self.client.advance(self.now(), &input);
+        self.client.advance_bot(self.now(), &mut self.bot);
         // Events are not used here and must not accumulate.
         while self.client.poll_event().is_some() {}
         self.send_queued().await

@@ -67,6 +67,9 @@ pub trait Cartridge: Sized + 'static {
     const FRAMING: Framing = Framing::follow(<Self::Game as Game>::VIEW);
     /// The color behind everything.
     const BACKGROUND: Color = Color::hex(0x05_0812);
+    /// What players choose about themselves, such as `paint`: the names of the settings that [`Cartridge::choose`] is told. The choices
+    /// are texts of the game's tables such as `paint.coral`, or buttons of the page in a `data-set="paint"`.
+    const CHOICES: &'static [&'static str] = &[];
 
     /// Finds the game's own elements of the page. Called once.
     ///
@@ -175,9 +178,9 @@ pub trait Cartridge: Sized + 'static {
         match_status::match_note(match_status)
     }
 
-    /// The player has chosen a color for their own player: the part behind `paint.` of a text in the game's tables, which the settings
-    /// offer; empty for the usual one. Only they see it.
-    fn paint(&mut self, _name: &str) {}
+    /// What the player has chosen of one of [`Cartridge::CHOICES`]; empty or `usual` for the usual. Only this page knows it: what
+    /// others are to see goes to the game, as by [`Cartridge::poll_request`].
+    fn choose(&mut self, _what: &str, _name: &str) {}
 
     /// Adds to what `window.broadside.state()` tells tests and developers.
     #[must_use]

@@ -50,8 +50,6 @@ pub(crate) struct Settings {
     pub(crate) volumes: Volumes,
     /// Whether the left and the right stick are swapped, of touch screens and gamepads.
     pub(crate) swapped: bool,
-    /// The name of a color of the game for the own player; empty for the usual one.
-    pub(crate) paint: String,
     /// Whether the net graph is open.
     pub(crate) graph: bool,
     /// What keys and buttons of the mouse stand for: another key by its usual place, or nothing if empty.
@@ -62,8 +60,7 @@ impl Settings {
     /// What is set now.
     #[must_use]
     pub(crate) fn read() -> Settings {
-        let page = browser::window().map_or(JsValue::UNDEFINED, |window| get(&window, "broadside"));
-        Settings::of(&get(&get(&page, "settings"), "values"))
+        Settings::of(&values())
     }
 
     fn of(values: &JsValue) -> Settings {
@@ -88,11 +85,20 @@ impl Settings {
                 score: get(values, "score").as_bool() != Some(false),
             },
             swapped: is("swapped"),
-            paint: text(values, "paint"),
             graph: is("graph"),
             keys: pairs.filter_map(|pair| Some((part(&pair, 0)?, part(&pair, 1)?))).collect(),
         }
     }
+}
+
+fn values() -> JsValue {
+    let page = browser::window().map_or(JsValue::UNDEFINED, |window| get(&window, "broadside"));
+    get(&get(&page, "settings"), "values")
+}
+
+/// The choice of one of the game's own settings; empty for the usual one.
+pub(crate) fn chosen(what: &str) -> String {
+    text(&values(), what)
 }
 
 /// Stores changes that the player made outside of the panel.

@@ -477,6 +477,11 @@ pub trait Bot<G: Game>: Sized + Send + 'static {
         Self::new(seed, 0.0)
     }
 
+    /// What it asks the game for beside inputs; asked before each input. The server refuses more than a few per second.
+    fn request(&mut self, _view: &BotView<'_, G>) -> Option<G::Request> {
+        None
+    }
+
     /// The input for the next tick. Called about once per tick.
     fn decide(&mut self, view: &BotView<'_, G>) -> G::Input;
 }

@@ -6,12 +6,13 @@ use anyhow::{Context, Result, ensure};
 pub(crate) const FILE: &str = "page.html";
 
 /// The parts that a page has a place for.
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 14] = [
     "title",
     "description",
     "logo",
     "tagline",
     "player",
+    "choices",
     "footer",
     "footer-touch",
     "keys",

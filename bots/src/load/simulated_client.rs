@@ -3,7 +3,7 @@
 use broadside_shared::client::nodes::Arrival;
 use broadside_shared::client::stats::{SnapshotArrival, Stats};
 use broadside_shared::client::{Client, Phase, Received};
-use broadside_shared::game::{Bot, CorrectionCause, Game};
+use broadside_shared::game::{CorrectionCause, Game};
 use broadside_shared::link::Stalls;
 use broadside_shared::protocol::header_bytes;
 use broadside_shared::time::MonoTime;
@@ -161,14 +161,13 @@ impl<G: Game> SimulatedClient<G> {
             self.take_message(&frame, context)?;
         }
         self.sample_ages(context);
-        let input = match &self.script {
+        match &self.script {
             Some(script) => {
                 let ticks = context.now.us_since(self.began) * u64::from(G::TICK_HZ) / 1_000_000;
-                script.input(self.counters.index, ticks)
+                self.client.advance(context.now, &script.input(self.counters.index, ticks));
             }
-            None => self.client.bot_view().map(|view| self.bot.decide(&view)).unwrap_or_default(),
-        };
-        self.client.advance(context.now, &input);
+            None => self.client.advance_bot(context.now, &mut self.bot),
+        }
         self.poll(context);
         let next = self.client.next_input_at(context.now);
         let retry_us = if self.client.phase() == Phase::Joining && self.client.queue_position().is_some() {

@@ -148,7 +148,7 @@ impl<C: Cartridge> App<C> {
         let mut devices = Devices::new(C::key, C::gamepad_button, last_used);
         devices.set_hands(set.keys, set.swapped);
         let mut cartridge = C::new(&Page { document: &document })?;
-        cartridge.paint(&set.paint);
+        settings::tell_choices(&mut cartridge);
         Ok(App {
             cartridge,
             screens: Screens::new(&document, C::GUEST)?,

@@ -11,8 +11,8 @@ use crate::words::say;
 impl<C: Cartridge> App<C> {
     /// The settings have changed.
     pub(super) fn apply_settings(&mut self) {
-        let Settings { effects, image_s, volumes, swapped, paint, graph, keys } = Settings::read();
-        self.cartridge.paint(&paint);
+        let Settings { effects, image_s, volumes, swapped, graph, keys } = Settings::read();
+        tell_choices(&mut self.cartridge);
         if browser::parameter("effects").is_none() {
             self.set_effects(effects);
         }
@@ -57,6 +57,13 @@ impl<C: Cartridge> App<C> {
         self.show_volumes();
         self.speaker.click(SoundId::MARK);
         settings::change(Report::new().with("volume", volumes.master).with("muted", false));
+    }
+}
+
+/// Tells the game what the player has chosen.
+pub(super) fn tell_choices<C: Cartridge>(cartridge: &mut C) {
+    for what in C::CHOICES {
+        cartridge.choose(what, &settings::chosen(what));
     }
 }
 

@@ -3,9 +3,7 @@
 use glam::Vec2;
 
 use super::event::rounded;
-use super::rules::{
-    CALM, DT, HULL_MAX, KILL_REPAIR, POINT, SCORE_BOUNTY, SCORE_KILL, SHIP_RADIUS, SHOT_DAMAGE, SHOT_RADIUS,
-};
+use super::rules::{CALM, DT, KILL_REPAIR, POINT, SCORE_BOUNTY, SCORE_KILL, SHIP_RADIUS, SHOT_RADIUS};
 use super::ship::Cause;
 use super::shot::{Shot, first_touch};
 use super::{Arena, ArenaEvent, Armour};
@@ -91,8 +89,10 @@ impl Arena {
     }
 
     fn strike(&mut self, shot: &Shot, target: PlayerId, at: Vec2, events: &mut Vec<AddressedEvent<ArenaEvent>>) {
-        let Some(wound) = self.wound(target, shot.owner, SHOT_DAMAGE) else { return };
         let by = shot.owner;
+        // A shot is spent before its shooter can have a ship of another craft.
+        let Some(damage) = self.seat(by).map(|seat| seat.own.spec().shot_damage) else { return };
+        let Some(wound) = self.wound(target, by, damage) else { return };
         self.count_hit(by);
         let hit = ArenaEvent::Hit { at, shot: shot.id, target, by, on: wound.on };
         events.push(AddressedEvent { recipients: Recipients::Near(at), event: hit });
@@ -110,7 +110,7 @@ impl Arena {
     /// [`Arena::finish`], which emits the rest.
     pub(super) fn wound(&mut self, target: PlayerId, by: PlayerId, damage: u16) -> Option<Wound> {
         let own = &mut self.seat_mut(target)?.own;
-        let (hull, is_first) = (own.hull, own.hull == HULL_MAX && own.calm == CALM);
+        let (hull, is_first) = (own.hull, own.hull == own.spec().hull && own.calm == CALM);
         let dealt = own.hurt(damage);
         let on = match (dealt, own.hull < hull) {
             (0, _) => Armour::Protection,
@@ -157,7 +157,7 @@ impl Arena {
         seat.own.kills = seat.own.kills.saturating_add(1);
         seat.own.score = seat.own.score.saturating_add(SCORE_KILL + bounty);
         if seat.own.afloat() {
-            seat.own.hull = (seat.own.hull + KILL_REPAIR).min(HULL_MAX);
+            seat.own.repair(KILL_REPAIR);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! | kind | worst error of what a client sees |
 //! |---|---|
-//! | ship | position 1/8 unit per axis, velocity 3.75 units/s per axis, heading 1.4 degrees, hull 1.6 points |
+//! | ship | position 1/8 unit per axis, velocity 3.75 units/s per axis, heading 1.4 degrees, hull 1.6 hundredths |
 //! | shot | none: origin and velocity are rounded once, at the muzzle, and both ends step the rounded shot |
 //! | beam | length half a unit; line none: the origin is rounded at the muzzle, the heading is exact |
 //! | rock, pickup, mine | none: they are placed on the position grid |
@@ -40,6 +40,9 @@ pub const FLAG_RAPID: u8 = 4;
 /// Flag of a ship: it is new and invulnerable.
 pub const FLAG_PROTECTED: u8 = 8;
 
+/// Where the number of its craft begins in a ship's flags: it never changes, so that it costs nothing there but in full.
+pub const CRAFT_SHIFT: u8 = 4;
+
 /// Bits of a player number in ships, shots and beams.
 pub(super) const OWNER_BITS: u8 = 13;
 /// Bits of a shot's age when it is first sent.
@@ -56,7 +59,7 @@ const _: () = assert!(SHOT_LIFE < 1 << START_BITS);
 const _: () = assert!(MINE_LIFE < 1 << MINE_START_BITS);
 const _: () = assert!(BEAM_LIFE < 1 << BEAM_START_BITS);
 const _: () = assert!((RAIL_RANGE as u32) < 1 << LENGTH_BITS);
-/// Hull points per step of a ship's hull field: 31 steps are slightly more than a whole hull.
+/// Hundredths of its hull per step of a ship's hull field: 31 steps are slightly more than a whole hull.
 const HULL_STEP: f32 = 3.25;
 
 /// Every kind, in order of number. The orders `k` of a ship's codes took the fewest bits when sixty bots of mixed skill
@@ -105,7 +108,7 @@ const SHIP_FIELDS: &[FieldSpec] = &[
     FieldSpec { k: 1, ..velocity("vy", 8, TICK_HZ) },
     FieldSpec { k: 2, ..angle("heading", 7) },
     FieldSpec { k: 3, ..plain("hull", 5, HULL_STEP) },
-    plain("flags", 4, 1.0),
+    plain("flags", 6, 1.0),
     plain("owner", OWNER_BITS, 1.0),
 ];
 

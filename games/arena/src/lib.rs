@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`rules`] | every tuning constant, with its unit and its reason |
 //! | [`input`] | a player's input for one tick |
+//! | [`craft`] | the three ships to choose from |
 //! | [`ship`] | a player's exact state, and how it moves: the predicted part of the rules |
 //! | `player_state` | that state on the wire |
 //! | [`border`] | the edge of the arena, which follows the number of players |
@@ -22,6 +23,7 @@ pub mod ai;
 pub mod beam;
 pub mod border;
 mod combat;
+pub mod craft;
 pub mod credit;
 pub mod event;
 pub mod fields;
@@ -49,8 +51,8 @@ use glam::Vec2;
 use serde::{Deserialize, Serialize};
 
 use broadside_shared::game::{
-    AddressedEvent, CorrectionCause, Game, KillFeedEntry, MatchState, ModeSpec, NoRequest, PlayerInput, PlayerTotals,
-    PredictedSpawn, Standing,
+    AddressedEvent, CorrectionCause, Game, KillFeedEntry, MatchState, ModeSpec, PlayerInput, PlayerTotals,
+    PredictedSpawn, RefusedByGame, Standing,
 };
 use broadside_shared::hash::WorldHash;
 use broadside_shared::history::{History, Pose};
@@ -63,6 +65,7 @@ use broadside_shared::time::Tick;
 
 pub use beam::Beam;
 pub use border::Border;
+pub use craft::Craft;
 pub use event::{ArenaEvent, Armour};
 pub use input::ArenaInput;
 pub use mine::Mine;
@@ -135,10 +138,19 @@ pub struct Arena {
     struck: Vec<(PlayerId, u16)>,
 }
 
+/// What a player asks for beside inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ArenaRequest {
+    /// This craft for the next ship; and for the current one, while it has done nothing yet.
+    Fly(Craft),
+}
+
 /// A seated player.
 #[derive(Debug, Serialize, Deserialize)]
 struct Seat {
     own: LocalPlayerState,
+    /// The craft of the next ship.
+    chosen: Craft,
     /// The input of the last step.
     input: ArenaInput,
     /// When the current ship, or the last one, was launched.
@@ -203,7 +215,7 @@ impl Game for Arena {
     type LocalPlayerState = LocalPlayerState;
     type Event = ArenaEvent;
     type PredictionContext = PredictionContext;
-    type Request = NoRequest;
+    type Request = ArenaRequest;
     /// The zone to hold, in modes with one.
     type RoomState = Option<Zone>;
     type Bot = AiPlayer;
@@ -261,6 +273,7 @@ impl Game for Arena {
         let own = LocalPlayerState { team: self.enlist(), ..LocalPlayerState::ashore(player, self.border) };
         self.seats[index] = Some(Seat {
             own,
+            chosen: Craft::default(),
             input: ArenaInput::default(),
             launched: Tick(0),
             wounds: Wounds::default(),
@@ -318,6 +331,23 @@ impl Game for Arena {
         events: &mut Vec<AddressedEvent<ArenaEvent>>,
     ) {
         self.run_tick(tick, inputs, history, events);
+    }
+
+    fn handle_request(
+        &mut self,
+        player: PlayerId,
+        request: &ArenaRequest,
+        _tick: Tick,
+        _events: &mut Vec<AddressedEvent<ArenaEvent>>,
+    ) -> Result<(), RefusedByGame> {
+        let Some(seat) = self.seat_mut(player) else { return Ok(()) };
+        match request {
+            ArenaRequest::Fly(craft) => {
+                seat.chosen = *craft;
+                seat.own.refit(*craft);
+            }
+        }
+        Ok(())
     }
 
     fn poses(&self, out: &mut Vec<Pose>) {
@@ -442,6 +472,7 @@ impl Game for Arena {
         for seat in self.seats() {
             seat.own.hash(&mut hash);
             seat.wounds.hash(&mut hash);
+            hash.u64(u64::from(seat.chosen.number()));
             hash.u64(u64::from(seat.launched.0) << 24 | u64::from(seat.input.aim) << 8 | u64::from(seat.input.buttons));
         }
         for shot in &self.shots {

@@ -4,7 +4,7 @@ use glam::Vec2;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{self, PICKUP};
-use super::rules::{HULL_MAX, RAPID, REPAIR, SCORE_PICKUP, SHIELD_MAX};
+use super::rules::{RAPID, REPAIR, SCORE_PICKUP, SHIELD_MAX};
 use super::ship::LocalPlayerState;
 use broadside_shared::hash::WorldHash;
 use broadside_shared::ids::EntityId;
@@ -40,7 +40,7 @@ impl Boon {
     /// Applies the effect to a ship.
     pub(super) fn bless(self, own: &mut LocalPlayerState) {
         match self {
-            Boon::Repair => own.hull = (own.hull + REPAIR).min(HULL_MAX),
+            Boon::Repair => own.repair(REPAIR),
             Boon::Rapid => own.rapid = RAPID,
             Boon::Shield => own.shield = SHIELD_MAX,
         }

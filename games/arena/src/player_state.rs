@@ -3,8 +3,9 @@
 use glam::Vec2;
 
 use super::border::Border;
+use super::craft::Craft;
 use super::fields;
-use super::rules::{BOOST_MAX, CALM, CONTACT_TICKS, COUNTDOWN, HULL_MAX, MINE_COOLDOWN, RAIL_COOLDOWN};
+use super::rules::{BOOST_MAX, CALM, CONTACT_TICKS, COUNTDOWN, MINE_COOLDOWN, RAIL_COOLDOWN};
 use super::ship::LocalPlayerState;
 use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
@@ -18,7 +19,9 @@ const TIMER_BITS: u32 = 7;
 const TOOL_BITS: u32 = 9;
 /// Bits of the ticks until a round starts.
 const HELD_BITS: u32 = 8;
-const _: () = assert!(HULL_MAX < 1 << ARMOUR_BITS);
+/// Bits of the number of a craft.
+const CRAFT_BITS: u32 = 2;
+const _: () = assert!(Craft::HULL_MOST < 1 << ARMOUR_BITS);
 const _: () = assert!(BOOST_MAX < 1 << TOOL_BITS && MINE_COOLDOWN < 1 << TOOL_BITS);
 const _: () = assert!(COUNTDOWN < 1 << HELD_BITS && crate::modes::TEAM_COUNT == 2);
 const _: () = assert!(RAIL_COOLDOWN < 1 << TIMER_BITS && CONTACT_TICKS < 1 << TIMER_BITS);
@@ -33,14 +36,12 @@ pub(super) const LAYOUT: Layout = Layout::Fields(&[
     ("kills", Layout::Golomb(3)),
     ("deaths", Layout::Golomb(3)),
     ("life", Layout::Choice { bits: 1, variants: &[("wreck", WRECK), ("ship", SHIP)] }),
-    (
-        "team",
-        Layout::Option(&Layout::Fields(&[
-            ("number", Layout::Bits(1)),
-            ("held", Layout::Option(&Layout::Bits(HELD_BITS as u8))),
-        ])),
-    ),
+    ("special", Layout::Option(&SPECIAL)),
 ]);
+/// What an open arena has not, or few have.
+const SPECIAL: Layout = Layout::Fields(&[("craft", Layout::Bits(CRAFT_BITS as u8)), ("team", Layout::Option(&TEAM))]);
+const TEAM: Layout =
+    Layout::Fields(&[("number", Layout::Bits(1)), ("held", Layout::Option(&Layout::Bits(HELD_BITS as u8)))]);
 const WRECK: Layout = Layout::Fields(&[("respawn", Layout::Bits(8)), ("heading", Layout::Bits(16))]);
 const SHIP: Layout = Layout::Fields(&[
     ("entity", Layout::Bits(16)),
@@ -76,7 +77,7 @@ pub(super) fn write(own: &LocalPlayerState, out: &mut BitWriter) {
     let Some(entity) = own.entity else {
         out.bits(u32::from(own.respawn), 8);
         out.bits(u32::from(own.heading), 16);
-        write_team(own, out);
+        write_rest(own, out);
         return;
     };
     out.bits(u32::from(entity.0), 16);
@@ -103,11 +104,17 @@ pub(super) fn write(own: &LocalPlayerState, out: &mut BitWriter) {
         out.bits(u32::from(own.spent), TOOL_BITS);
         out.bits(u32::from(own.mine), TOOL_BITS);
     }
-    write_team(own, out);
+    write_rest(own, out);
 }
 
-/// At the end, where the padding of most states without a team has a spare bit.
-fn write_team(own: &LocalPlayerState, out: &mut BitWriter) {
+/// Craft and team: at the end, where the padding of most states without either has a spare bit.
+fn write_rest(own: &LocalPlayerState, out: &mut BitWriter) {
+    let special = own.team.is_some() || own.craft != Craft::default();
+    out.flag(special);
+    if !special {
+        return;
+    }
+    out.bits(u32::from(own.craft.number()), CRAFT_BITS);
     out.flag(own.team.is_some());
     if let Some(team) = own.team {
         out.bits(u32::from(team), 1);
@@ -118,11 +125,14 @@ fn write_team(own: &LocalPlayerState, out: &mut BitWriter) {
     }
 }
 
-fn read_team(own: &mut LocalPlayerState, bits: &mut BitReader<'_>) -> Result<(), WireError> {
+fn read_rest(own: &mut LocalPlayerState, bits: &mut BitReader<'_>) -> Result<(), WireError> {
     if bits.flag()? {
-        own.team = Some(bits.bits(1)? as u8);
+        own.craft = Craft::of(bits.bits(CRAFT_BITS)? as u8);
         if bits.flag()? {
-            own.held = bits.bits(HELD_BITS)? as u16;
+            own.team = Some(bits.bits(1)? as u8);
+            if bits.flag()? {
+                own.held = bits.bits(HELD_BITS)? as u16;
+            }
         }
     }
     Ok(())
@@ -140,7 +150,7 @@ pub(super) fn read(bits: &mut BitReader<'_>) -> Result<LocalPlayerState, WireErr
     if !bits.flag()? {
         own.respawn = bits.bits(8)? as u16;
         own.heading = bits.bits(16)? as u16;
-        read_team(&mut own, bits)?;
+        read_rest(&mut own, bits)?;
         return Ok(own);
     }
     own.entity = Some(EntityId(bits.bits(16)? as u16));
@@ -164,6 +174,6 @@ pub(super) fn read(bits: &mut BitReader<'_>) -> Result<LocalPlayerState, WireErr
         own.spent = bits.bits(TOOL_BITS)? as u16;
         own.mine = bits.bits(TOOL_BITS)? as u16;
     }
-    read_team(&mut own, bits)?;
+    read_rest(&mut own, bits)?;
     Ok(own)
 }

@@ -3,11 +3,11 @@
 use glam::Vec2;
 
 use super::beam::Beam;
+use super::craft::Craft;
 use super::fields::{self, FLAG_PROTECTED, FLAG_RAPID, FLAG_SHIELD, FLAG_THRUST};
 use super::mine::Mine;
 use super::pickup::Pickup;
 use super::rock::Rock;
-use super::rules::SPEED_MAX;
 use super::shot::Shot;
 use crate::modes::Zone;
 use broadside_shared::ids::{EntityId, PlayerId};
@@ -45,8 +45,10 @@ pub struct ShipView {
     pub velocity: Vec2,
     /// Heading in radians.
     pub heading: f32,
-    /// Hull in points, 0..=100, in steps of about 3.
+    /// Hundredths of the hull that are left, 0..=100, in steps of about 3.
     pub hull: f32,
+    /// Its craft.
+    pub craft: Craft,
     /// The `FLAG_..` bits of [`fields`].
     pub flags: u8,
 }
@@ -80,6 +82,7 @@ impl ShipView {
             velocity: Vec2::new(vx, vy),
             heading,
             hull: hull.min(100.0),
+            craft: Craft::of(flags as u8 >> fields::CRAFT_SHIFT),
             flags: flags as u8,
         }
     }
@@ -106,7 +109,7 @@ impl ShipView {
     #[must_use]
     pub fn boosts(&self) -> bool {
         // A step of the velocity's grid above the top speed.
-        self.velocity.length() > SPEED_MAX + 10.0
+        self.velocity.length() > self.craft.spec().speed + 10.0
     }
 
     /// Whether it is new and invulnerable.

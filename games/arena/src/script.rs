@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 use super::rules::TICK_HZ;
-use super::{Arena, ArenaConfig, ArenaInput};
+use super::{Arena, ArenaConfig, ArenaInput, ArenaRequest, Craft};
 use broadside_shared::game::{Game, PlayerInput};
 use broadside_shared::history::History;
 use broadside_shared::ids::PlayerId;
@@ -14,16 +14,16 @@ pub const REFERENCE: (u64, u32, u32) = (2024, 10_000, 1_000);
 
 /// The hashes of [`REFERENCE`], natively and in wasm. They change with the rules, and only with them.
 pub const REFERENCE_HASHES: [u64; 10] = [
-    0x713e_92b6_4c2a_5983,
-    0x87a5_509f_9c24_5760,
-    0xf2c9_f0d4_bff6_000b,
-    0xadaa_67d8_5fd4_369f,
-    0xc960_f613_4b2b_70e4,
-    0xa482_daa9_9759_ea73,
-    0x9215_0181_30fc_1e7a,
-    0x2a0f_fb3f_403f_0b2a,
-    0xa5a4_8e62_da32_4aaf,
-    0xc870_0648_5806_fd40,
+    0x70ee_3dc0_6ddb_1139,
+    0x4a46_bb59_e686_b133,
+    0xfb13_5d7e_e06d_bb0f,
+    0xcaf9_a71f_9d30_5bba,
+    0x396c_b7ef_5302_072c,
+    0x4007_8035_744f_d707,
+    0x8e1a_744a_51dd_b575,
+    0xddac_959a_d3a4_27f8,
+    0xd3b6_43e5_297b_4225,
+    0xdafa_9fe4_1f8c_9cd8,
 ];
 
 /// Most players that the script seats at once: enough for the border to grow.
@@ -81,6 +81,8 @@ impl Script {
                     self.inputs
                         .insert(at, PlayerInput { player, input: ArenaInput::default(), view: ViewTime::default() });
                     arena.join(player, tick, &mut events);
+                    let craft = Craft::of(self.rng.u8(0..3));
+                    let _ = arena.handle_request(player, &ArenaRequest::Fly(craft), tick, &mut events);
                 }
             }
         }

@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use super::beam::Beam;
 use super::border::Border;
+use super::craft::{Craft, CraftSpec};
 use super::fields::{self, SHIP};
 use super::input::{ArenaInput, radians_of};
 use super::mine::Mine;
 use super::rock::Rock;
 use super::rules::{
-    BOOST, BOOST_MAX, BOOST_USE, BORDER_DAMAGE, BORDER_DEEP, BORDER_PULL, BORDER_PULL_MAX, BOUNCE, CALM, COOLDOWN,
-    COOLDOWN_RAPID, DRAG, DT, HULL_MAX, IMPACT_DAMAGE, IMPACT_FREE, MINE_BEHIND, MINE_COOLDOWN, MUZZLE, POINT,
-    PROTECTION, RAIL_COOLDOWN, RAIL_RANGE, REGEN, RESPAWN, REVERSE, SHIELD_DECAY, SHIP_RADIUS, SHOT_SPEED, SPEED_BOOST,
-    SPEED_EASE, SPEED_MAX, STRAFE, THRUST, TURN,
+    BOOST, BOOST_MAX, BOOST_USE, BORDER_DAMAGE, BORDER_DEEP, BORDER_PULL, BORDER_PULL_MAX, BOUNCE, CALM, DRAG, DT,
+    IMPACT_DAMAGE, IMPACT_FREE, MINE_BEHIND, MINE_COOLDOWN, MUZZLE, POINT, PROTECTION, RAIL_COOLDOWN, RAIL_RANGE,
+    REGEN, RESPAWN, SHIELD_DECAY, SHIP_RADIUS, SPEED_EASE,
 };
 use super::shot::Shot;
 use broadside_shared::game::{CorrectionCause, PredictedSpawn};
@@ -38,7 +38,9 @@ pub struct LocalPlayerState {
     pub velocity: Vec2,
     /// Heading in 1/65536 turn from +x toward +y.
     pub heading: u16,
-    /// Hull in units of 1/60 point, 0..=[`HULL_MAX`].
+    /// The craft of the ship; without one, of the last one.
+    pub craft: Craft,
+    /// Hull in units of 1/60 point, up to [`CraftSpec::hull`].
     pub hull: u16,
     /// Shield in units of 1/60 point, 0..=[`super::rules::SHIELD_MAX`].
     pub shield: u16,
@@ -126,7 +128,7 @@ pub mod causes {
 pub(super) fn correction_cause(predicted: &LocalPlayerState, actual: &LocalPlayerState) -> CorrectionCause {
     let armour = |own: &LocalPlayerState| u32::from(own.hull) + u32::from(own.shield);
     let motion = |own: &LocalPlayerState| (own.position, own.velocity, own.heading);
-    if predicted.entity != actual.entity {
+    if predicted.entity != actual.entity || predicted.craft != actual.craft {
         CorrectionCause::RESPAWN
     } else if actual.contact > predicted.contact {
         causes::COLLISION
@@ -151,6 +153,7 @@ impl LocalPlayerState {
             position: Vec2::ZERO,
             velocity: Vec2::ZERO,
             heading: 0,
+            craft: Craft::default(),
             hull: 0,
             shield: 0,
             cooldown: 0,
@@ -183,10 +186,22 @@ impl LocalPlayerState {
         radians_of(self.heading)
     }
 
-    /// Hull in points, 0..=100.
+    /// What the craft can do.
+    #[must_use]
+    pub fn spec(&self) -> &'static CraftSpec {
+        self.craft.spec()
+    }
+
+    /// Hull in points, 0..=122.
     #[must_use]
     pub fn hull_points(&self) -> f32 {
         f32::from(self.hull) / f32::from(POINT)
+    }
+
+    /// The share of the hull that is left, 0..=1.
+    #[must_use]
+    pub fn hull_share(&self) -> f32 {
+        f32::from(self.hull) / f32::from(self.spec().hull)
     }
 
     /// Shield in points, 0..=60.
@@ -196,13 +211,26 @@ impl LocalPlayerState {
     }
 
     /// Launches a new ship.
-    pub(super) fn launch(&mut self, entity: EntityId, at: Vec2, heading: u16) {
-        self.entity = Some(entity);
+    pub(super) fn launch(&mut self, entity: EntityId, at: Vec2, heading: u16, craft: Craft) {
+        (self.entity, self.craft) = (Some(entity), craft);
         (self.position, self.velocity, self.heading) = (at, Vec2::ZERO, heading);
-        (self.hull, self.shield) = (HULL_MAX, 0);
+        (self.hull, self.shield) = (self.spec().hull, 0);
         (self.cooldown, self.rail, self.rapid, self.protection) = (0, 0, 0, PROTECTION);
         (self.calm, self.contact, self.respawn, self.held) = (CALM, 0, 0, 0);
         (self.spent, self.mine) = (0, 0);
+    }
+
+    /// Makes a ship that has done nothing yet one of another craft: it is protected, or held at its place.
+    pub(super) fn refit(&mut self, craft: Craft) {
+        if self.afloat() && (self.protection > 0 || self.held > 0) {
+            self.craft = craft;
+            self.hull = self.spec().hull;
+        }
+    }
+
+    /// Repairs the hull by some units of 1/60 point.
+    pub(super) fn repair(&mut self, by: u16) {
+        self.hull = (self.hull + by).min(self.spec().hull);
     }
 
     /// Holds a new ship at its place until a round starts, which it starts like all others.
@@ -261,6 +289,7 @@ impl LocalPlayerState {
         ] {
             flags |= if on { bit } else { 0 };
         }
+        flags |= self.craft.number() << fields::CRAFT_SHIFT;
         Record::pack(
             id,
             fields::ship_of(self.team),
@@ -271,7 +300,7 @@ impl LocalPlayerState {
                 self.velocity.x,
                 self.velocity.y,
                 self.heading_radians(),
-                self.hull_points(),
+                self.hull_share() * 100.0,
                 f32::from(flags),
                 f32::from(self.player.0),
             ],
@@ -286,7 +315,12 @@ impl LocalPlayerState {
             hash.u64(u64::from(number));
         }
         hash.u64(u64::from(self.spent) << 16 | u64::from(self.mine));
-        hash.u64(u64::from(self.cooldown) << 16 | u64::from(self.rail) << 8 | u64::from(self.contact));
+        hash.u64(
+            u64::from(self.craft.number()) << 24
+                | u64::from(self.cooldown) << 16
+                | u64::from(self.rail) << 8
+                | u64::from(self.contact),
+        );
         self.border.hash(hash);
         hash.u64(u64::from(self.score.cast_unsigned()) << 32 | u64::from(self.kills) << 16 | u64::from(self.deaths));
         if let Some(team) = self.team {
@@ -359,19 +393,21 @@ fn run_timers(own: &mut LocalPlayerState) {
     own.shield = own.shield.saturating_sub(SHIELD_DECAY);
     own.calm = own.calm.saturating_add(1).min(CALM);
     if own.calm == CALM {
-        own.hull = (own.hull + REGEN).min(HULL_MAX);
+        own.repair(REGEN);
     }
 }
 
 /// Turns the ship toward the pointer.
 fn turn(own: &mut LocalPlayerState, input: &ArenaInput) {
     let turn = input.aim.wrapping_sub(own.heading).cast_signed();
-    let step = i32::from(turn).clamp(-i32::from(TURN), i32::from(TURN)) as i16;
+    let most = i32::from(own.spec().turn);
+    let step = i32::from(turn).clamp(-most, most) as i16;
     own.heading = own.heading.wrapping_add_signed(step);
 }
 
 /// Burns the engines.
 fn burn(own: &mut LocalPlayerState, input: &ArenaInput) {
+    let spec = own.spec();
     let nose = math::heading(own.heading_radians());
     let starboard = Vec2::new(-nose.y, nose.x);
     let boosts = own.can_boost(input);
@@ -382,10 +418,10 @@ fn burn(own: &mut LocalPlayerState, input: &ArenaInput) {
     }
     let mut push = Vec2::ZERO;
     for (button, direction, power) in [
-        (ArenaInput::THRUST, nose, THRUST),
-        (ArenaInput::REVERSE, nose, -REVERSE),
-        (ArenaInput::RIGHT, starboard, STRAFE),
-        (ArenaInput::LEFT, starboard, -STRAFE),
+        (ArenaInput::THRUST, nose, spec.thrust),
+        (ArenaInput::REVERSE, nose, -spec.reverse),
+        (ArenaInput::RIGHT, starboard, spec.strafe),
+        (ArenaInput::LEFT, starboard, -spec.strafe),
     ] {
         if input.has(button) {
             push += direction * power;
@@ -396,7 +432,7 @@ fn burn(own: &mut LocalPlayerState, input: &ArenaInput) {
     }
     own.velocity = (own.velocity + push * DT) * (1.0 - DRAG * DT);
     let speed = own.velocity.length();
-    let top = if boosts { SPEED_BOOST } else { SPEED_MAX };
+    let top = if boosts { spec.speed_boost } else { spec.speed };
     if speed > top {
         own.velocity *= (top / speed).max(SPEED_EASE);
     }
@@ -422,14 +458,15 @@ fn bounce_off(own: &mut LocalPlayerState, rock: &Rock) {
 }
 
 fn fire(own: &mut LocalPlayerState, tick: Tick, spawned: &mut Vec<PredictedSpawn>) {
-    own.cooldown = if own.rapid > 0 { COOLDOWN_RAPID } else { COOLDOWN };
+    let spec = own.spec();
+    own.cooldown = if own.rapid > 0 { spec.cooldown.1 } else { spec.cooldown.0 };
     own.protection = 0;
     let nose = math::heading(own.heading_radians());
     let shot = Shot {
         id: EntityId::default(),
         owner: own.player,
         origin: own.position + nose * MUZZLE,
-        velocity: own.velocity + nose * SHOT_SPEED,
+        velocity: own.velocity + nose * spec.shot_speed,
         start: tick,
     };
     spawned.push(PredictedSpawn { key: shot_key(tick), tick, record: shot.record() });

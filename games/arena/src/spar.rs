@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::ai::{Ai, Seen};
 use super::record_view::{RecordView, Scene};
 use super::rules::VIEW;
-use super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Cause};
+use super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, ArenaRequest, Cause, Craft};
 use broadside_shared::game::{AddressedEvent, Game, PlayerInput};
 use broadside_shared::history::History;
 use broadside_shared::ids::PlayerId;
@@ -75,15 +75,41 @@ pub struct Sparring {
     history: History,
 }
 
+/// Lets as many AIs of each craft fight each other, of several skills, and gives the ships that each craft sank and lost.
+#[must_use]
+pub fn tournament(seed: u64, ticks: u32, crafts: &[Craft]) -> Vec<(u32, u32)> {
+    const SKILLS: [f32; 4] = [0.35, 0.5, 0.65, 0.8];
+    let pilots: Vec<(f32, Craft)> =
+        SKILLS.iter().flat_map(|skill| crafts.iter().map(|craft| (*skill, *craft))).collect();
+    let mut sparring = Sparring::with_crafts(seed, &pilots);
+    sparring.run(ticks);
+    let mut sums = vec![(0, 0); crafts.len()];
+    for (at, stats) in sparring.stats().enumerate() {
+        let sum = &mut sums[at % crafts.len()];
+        *sum = (sum.0 + stats.kills, sum.1 + stats.deaths);
+    }
+    sums
+}
+
 impl Sparring {
-    /// A match of one AI per skill, in that order.
+    /// A match of one AI per skill, in that order, all in the usual craft.
     #[must_use]
     pub fn new(seed: u64, skills: &[f32]) -> Sparring {
+        let usual: Vec<(f32, Craft)> = skills.iter().map(|skill| (*skill, Craft::default())).collect();
+        Sparring::with_crafts(seed, &usual)
+    }
+
+    /// A match of one AI per skill and craft, in that order.
+    #[must_use]
+    pub fn with_crafts(seed: u64, pilots: &[(f32, Craft)]) -> Sparring {
         let mut arena = Arena::new(&ArenaConfig::default(), Default::default(), seed);
         let mut events = Vec::new();
         let mut fighters = Vec::new();
-        for (index, skill) in skills.iter().enumerate() {
-            arena.join(PlayerId(index as u16), Tick(0), &mut events);
+        for (index, (skill, craft)) in pilots.iter().enumerate() {
+            let player = PlayerId(index as u16);
+            arena.join(player, Tick(0), &mut events);
+            let chosen = arena.handle_request(player, &ArenaRequest::Fly(*craft), Tick(0), &mut events);
+            chosen.expect("any craft may be chosen");
             fighters.push(Fighter {
                 ai: Ai::new(seed.wrapping_add(index as u64 * 7919), *skill),
                 stats: AiStats::default(),
@@ -213,7 +239,7 @@ impl Sparring {
             fighter.stats.afloat += 1;
             let last = fighter.touched.unwrap_or(fighter.launched);
             fighter.stats.idle += u32::from(tick.since(last) > 480);
-            if seat.own.hull == super::rules::HULL_MAX {
+            if seat.own.hull == seat.own.spec().hull {
                 fighter.wounded = None;
             }
         }

@@ -67,7 +67,7 @@ impl Arena {
             let at = self.place_for(team, tick);
             self.launched_at.push(at);
             let Some(seat) = &mut self.seats[index] else { continue };
-            seat.own.launch(id, at, turn_of(math::angle_of(-at)));
+            seat.own.launch(id, at, turn_of(math::angle_of(-at)), seat.chosen);
             seat.launched = tick;
             if held > 0 {
                 seat.own.hold(held);

@@ -1,5 +1,6 @@
 //! The arena in small worlds with stated outcomes.
 
+mod craft;
 mod credit;
 mod tools;
 

@@ -165,8 +165,7 @@ impl<G: Game> ServerBots<G> {
         }
         for key in self.bots.iter().map(|(key, _)| key).collect::<Vec<_>>() {
             let bot = &mut self.bots[key];
-            let input = bot.client.bot_view().map(|view| bot.ai.decide(&view)).unwrap_or_default();
-            bot.client.advance(now, &input);
+            bot.client.advance_bot(now, &mut bot.ai);
             while bot.client.poll_event().is_some() {}
             self.exchange(key, now);
         }

@@ -59,7 +59,7 @@ use prediction::SMOOTHED_MAX;
 use session::Session;
 use world::World;
 
-use crate::game::{Game, check_game};
+use crate::game::{Bot as _, Game, check_game};
 use crate::protocol::FrameKind;
 use crate::protocol::codec;
 use crate::protocol::message::{ClientMsg, Request};
@@ -178,6 +178,16 @@ impl<G: Game> Client<G> {
         if is_seated {
             self.local.send_inputs(&room_time, &self.world, self.session.config.detail, &mut self.out);
         }
+    }
+
+    /// [`Client::advance`] with what a bot decides, and asks the game for.
+    pub fn advance_bot(&mut self, now: MonoTime, bot: &mut G::Bot) {
+        let decided = self.bot_view().map(|view| (bot.request(&view), bot.decide(&view)));
+        let (request, input) = decided.unwrap_or_default();
+        if let Some(request) = request {
+            self.request_game(now, &request);
+        }
+        self.advance(now, &input);
     }
 
     /// When [`Client::advance`] has the next input packet to send, as of `now` and not before it; `None` before the first snapshot.

@@ -4,7 +4,7 @@ use broadside_arena::ai::{Ai, Seen};
 use broadside_arena::modes::Mode;
 use broadside_arena::record_view::{RecordView, Scene};
 use broadside_arena::rules::{DT, VIEW};
-use broadside_arena::{Arena, ArenaConfig, ArenaEvent};
+use broadside_arena::{Arena, ArenaConfig, ArenaEvent, ArenaRequest, Craft};
 use broadside_shared::game::{AddressedEvent, Game, PlayerInput, Standing};
 use broadside_shared::history::History;
 use broadside_shared::ids::PlayerId;
@@ -48,6 +48,8 @@ impl Backdrop {
         let mut events = Vec::new();
         for player in 0..CAPTAINS {
             arena.join(PlayerId(player), Tick(0), &mut events);
+            let craft = Craft::of((player % 3) as u8);
+            let _ = arena.handle_request(PlayerId(player), &ArenaRequest::Fly(craft), Tick(0), &mut events);
         }
         let ai = |n: u16| Ai::new(seed.wrapping_add(u64::from(n) * 77), 0.35 + 0.04 * f32::from(n));
         let mut backdrop = Backdrop {

@@ -1,7 +1,7 @@
 //! The gauges: hull, shield, rail, powers, and the wait for a new ship.
 
 use broadside_arena::LocalPlayerState;
-use broadside_arena::rules::{BOOST_MAX, HULL_MAX, PROTECTION, RAIL_COOLDOWN, RAPID, SHIELD_MAX, TICK_HZ};
+use broadside_arena::rules::{BOOST_MAX, PROTECTION, RAIL_COOLDOWN, RAPID, SHIELD_MAX, TICK_HZ};
 use broadside_client::words::{self, say, say_with};
 use broadside_client::{Page, Shown};
 
@@ -51,7 +51,7 @@ impl Gauges {
 
     /// Shows the own ship's state. `between_rounds`: a sunk ship stays away until the next round.
     pub(crate) fn show(&mut self, own: &LocalPlayerState, sunk_by: &str, between_rounds: bool) {
-        let hull = f32::from(own.hull) / f32::from(HULL_MAX);
+        let hull = own.hull_share();
         let shield = f32::from(own.shield) / f32::from(SHIELD_MAX);
         self.hull_fill.fill(hull);
         self.hull_ghost.fill(hull);

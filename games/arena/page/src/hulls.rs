@@ -1,5 +1,6 @@
 //! The silhouettes of ships: one table for both renderers.
 
+use broadside_arena::Craft;
 use broadside_arena::rules::SHIP_RADIUS;
 use glam::Vec2;
 
@@ -8,9 +9,10 @@ pub(crate) const HULL: f32 = SHIP_RADIUS * 1.42;
 /// Corners of the upper half of a hull.
 pub(crate) const CORNERS: usize = 9;
 
-/// Upper halves of the hulls, bow at +x, mirrored in the x axis; a hull reaches about 1 from its middle.
-pub(crate) const HULLS: [[(f32, f32); CORNERS]; 4] = [
-    // dart: long nose, swept wings
+/// Upper halves of the hulls, bow at +x, mirrored in the x axis; a hull reaches about 1 from its middle. Two of each craft: the second
+/// has a forked bow, and is that of the second team.
+pub(crate) const HULLS: [[(f32, f32); CORNERS]; 6] = [
+    // sloop: long nose, swept wings
     [
         (1.12, 0.0),
         (0.72, 0.13),
@@ -22,19 +24,7 @@ pub(crate) const HULLS: [[(f32, f32); CORNERS]; 4] = [
         (-0.78, 0.26),
         (-0.66, 0.0),
     ],
-    // manta: broad and curved
-    [
-        (0.92, 0.0),
-        (0.86, 0.20),
-        (0.46, 0.40),
-        (0.24, 0.78),
-        (-0.20, 1.0),
-        (-0.12, 0.62),
-        (-0.56, 0.46),
-        (-0.84, 0.20),
-        (-0.58, 0.0),
-    ],
-    // fork: twin prongs ahead
+    // twin prongs ahead
     [
         (0.34, 0.0),
         (0.40, 0.22),
@@ -46,7 +36,31 @@ pub(crate) const HULLS: [[(f32, f32); CORNERS]; 4] = [
         (-0.58, 0.30),
         (-0.74, 0.0),
     ],
-    // hammer: heavy bow, narrow waist
+    // skiff: a needle with narrow wings
+    [
+        (1.16, 0.0),
+        (0.80, 0.10),
+        (0.30, 0.16),
+        (-0.10, 0.24),
+        (-0.50, 0.66),
+        (-0.92, 0.74),
+        (-0.62, 0.34),
+        (-0.82, 0.18),
+        (-0.70, 0.0),
+    ],
+    // thin prongs, swallow's tail
+    [
+        (0.18, 0.0),
+        (0.24, 0.16),
+        (0.98, 0.24),
+        (1.10, 0.34),
+        (0.30, 0.42),
+        (-0.34, 0.56),
+        (-0.94, 0.76),
+        (-0.62, 0.26),
+        (-0.66, 0.0),
+    ],
+    // brig: heavy bow, narrow waist
     [
         (1.0, 0.0),
         (0.98, 0.24),
@@ -58,35 +72,57 @@ pub(crate) const HULLS: [[(f32, f32); CORNERS]; 4] = [
         (-0.88, 0.62),
         (-0.64, 0.0),
     ],
+    // broad, with a notch in the bow
+    [
+        (0.52, 0.0),
+        (0.56, 0.20),
+        (0.94, 0.34),
+        (0.98, 0.60),
+        (0.44, 0.78),
+        (-0.34, 0.86),
+        (-0.82, 0.74),
+        (-0.86, 0.34),
+        (-0.72, 0.0),
+    ],
+];
+/// Of each hull: the distance of the engines behind the middle and to each side, and of the cockpit ahead, in shares of the hull.
+const PARTS: [(f32, f32, f32); 6] = [
+    (0.66, 0.20, 0.30),
+    (0.68, 0.48, 0.04),
+    (0.74, 0.16, 0.26),
+    (0.60, 0.20, -0.08),
+    (0.66, 0.46, 0.30),
+    (0.80, 0.50, 0.06),
 ];
 
-/// The silhouette of a player's ship. All others of a team share one, so that teams differ not only by color.
+/// The silhouette of a ship: its craft's. All others of a team share a bow, so that teams differ not only by color.
 #[must_use]
-pub(crate) fn silhouette(player: u16, team: Option<u8>, own: bool) -> usize {
-    if own {
-        0
-    } else if let Some(team) = team {
-        (1 + usize::from(team)).min(HULLS.len() - 1)
-    } else {
-        usize::from(player.wrapping_mul(40_503) >> 6 & 3)
-    }
+pub(crate) fn silhouette(craft: Craft, team: Option<u8>, player: u16, own: bool) -> usize {
+    let bow = match team {
+        _ if own => 0,
+        Some(team) => u16::from(team),
+        None => player.wrapping_mul(40_503) >> 6,
+    };
+    2 * usize::from(craft.number()) + usize::from(bow & 1)
+}
+
+/// How large a silhouette is drawn, as a share of [`HULL`]: the same circle is hit in all of them.
+#[must_use]
+pub(crate) fn size(silhouette: usize) -> f32 {
+    [1.0, 0.92, 1.16][silhouette / 2]
 }
 
 /// Where the engines are, in shares of the hull: distance behind the middle, and to each side.
 #[must_use]
 pub(crate) fn engines(silhouette: usize) -> (f32, f32) {
-    match silhouette {
-        0 => (0.66, 0.20),
-        1 => (0.64, 0.24),
-        2 => (0.68, 0.48),
-        _ => (0.66, 0.46),
-    }
+    let (behind, apart, _) = PARTS[silhouette];
+    (behind, apart)
 }
 
 /// The middle of the cockpit, in shares of the hull ahead of the ship's own.
 #[must_use]
 pub(crate) fn cockpit(silhouette: usize) -> f32 {
-    if silhouette == 2 { 0.04 } else { 0.30 }
+    PARTS[silhouette].2
 }
 
 /// The whole outline of a hull, starting at the bow.
@@ -102,7 +138,11 @@ pub(crate) fn outline(silhouette: usize) -> impl Iterator<Item = Vec2> {
 pub(crate) fn glsl() -> String {
     let corners: Vec<String> = HULLS.iter().flatten().map(|(x, y)| format!("vec2({x:?}, {y:?})")).collect();
     let (all, list) = (corners.len(), corners.join(", "));
-    format!("const int CORNERS = {CORNERS};\nconst vec2 HULLS[{all}] = vec2[{all}]({list});\n")
+    let (hulls, glass) = (HULLS.len(), PARTS.map(|(.., cockpit)| format!("{cockpit:?}")).join(", "));
+    format!(
+        "const int CORNERS = {CORNERS};\nconst vec2 HULLS[{all}] = vec2[{all}]({list});\n\
+         const float COCKPITS[{hulls}] = float[{hulls}]({glass});\n"
+    )
 }
 
 #[cfg(test)]
@@ -120,15 +160,18 @@ mod tests {
                 assert!(corner.length() < 1.25, "{kind}: {corner}");
             }
         }
-        assert!(glsl().contains("HULLS[36]") && glsl().contains("vec2(1.12, 0.0)"), "{}", glsl());
+        assert!(glsl().contains("HULLS[54]") && glsl().contains("vec2(1.12, 0.0)"), "{}", glsl());
     }
 
     #[test]
-    fn each_team_has_its_own_silhouette() {
-        for player in 0..50 {
-            assert_eq!(silhouette(player, Some(0), false), 1);
-            assert_eq!(silhouette(player, Some(1), false), 2);
-            assert_eq!(silhouette(player, Some(1), true), 0);
+    fn each_craft_has_its_own_silhouettes_and_each_team_one_of_them() {
+        for (at, craft) in Craft::ALL.into_iter().enumerate() {
+            for player in 0..50 {
+                assert_eq!(silhouette(craft, Some(0), player, false), 2 * at);
+                assert_eq!(silhouette(craft, Some(1), player, false), 2 * at + 1);
+                assert_eq!(silhouette(craft, Some(1), player, true), 2 * at);
+                assert_eq!(silhouette(craft, None, player, false) / 2, at);
+            }
         }
     }
 }

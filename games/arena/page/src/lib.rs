@@ -31,7 +31,7 @@ mod stage;
 use broadside_arena::credit::bounty_on;
 use broadside_arena::modes::Mode;
 use broadside_arena::rules::{SCORE_ASSIST, TICK_HZ, round_ticks};
-use broadside_arena::{Arena, ArenaEvent, ArenaInput, LocalPlayerState};
+use broadside_arena::{Arena, ArenaEvent, ArenaInput, ArenaRequest, Craft, LocalPlayerState};
 use broadside_client::words::{say, say_with};
 use broadside_client::{
     Cartridge, Color, Controls, Cues, Focus, Framing, Image, Page, Pen, Place, Report, Shaders, Sound, Surface,
@@ -76,6 +76,9 @@ struct ArenaPage {
     sunk_by: String,
     rivals: Rivals,
     paint: Option<Color>,
+    /// The craft that the player wants, and the one that this room was asked for.
+    craft: Craft,
+    asked: Option<Craft>,
 }
 
 impl Cartridge for ArenaPage {
@@ -85,6 +88,7 @@ impl Cartridge for ArenaPage {
     const FRAMING: Framing =
         Framing { shown: Vec2::new(1440.0, 900.0), lead: Vec2::new(120.0, 80.0), shake: 13.0, whole: false };
     const BACKGROUND: Color = flat::SPACE;
+    const CHOICES: &'static [&'static str] = &["craft", "paint"];
 
     fn new(page: &Page<'_>) -> Result<Self, String> {
         Ok(ArenaPage {
@@ -99,6 +103,8 @@ impl Cartridge for ArenaPage {
             sunk_by: String::new(),
             rivals: Rivals::default(),
             paint: None,
+            craft: Craft::default(),
+            asked: None,
         })
     }
 
@@ -107,6 +113,14 @@ impl Cartridge for ArenaPage {
         self.burning = input.has(ArenaInput::THRUST);
         self.boosting = input.has(ArenaInput::BOOST);
         input
+    }
+
+    fn poll_request(&mut self) -> Option<ArenaRequest> {
+        if self.asked == Some(self.craft) {
+            return None;
+        }
+        self.asked = Some(self.craft);
+        Some(ArenaRequest::Fly(self.craft))
     }
 
     fn key(code: &str) -> u32 {
@@ -142,6 +156,7 @@ impl Cartridge for ArenaPage {
         self.skip();
         self.stage = Stage::default();
         self.gauges.reset();
+        self.asked = None;
         self.sunk_by.clear();
         self.rivals.clear();
         self.backdrop = match place {
@@ -248,21 +263,28 @@ impl Cartridge for ArenaPage {
         notes::note(match_status, image.client.room_state().as_ref(), self.stage.own_team())
     }
 
-    fn paint(&mut self, name: &str) {
-        self.paint = paint_named(name);
+    fn choose(&mut self, what: &str, name: &str) {
+        match what {
+            "craft" => self.craft = Craft::named(name),
+            _ => self.paint = paint_named(name),
+        }
     }
 
     fn report(&self, client: Option<&Client<Arena>>, report: Report) -> Report {
         let own = client.and_then(|client| client.local_player()).filter(|own| own.afloat());
         let ship = own.map(|own| {
             let (heading, hull) = (own.heading_radians(), own.hull_points());
-            place(own.position).with("heading", heading).with("hull", hull)
+            place(own.position).with("heading", heading).with("hull", hull).with("craft", own.spec().name)
         });
         let me = client.and_then(|client| client.player());
         let others = self.stage.ships.iter().filter(|ship| me.is_some_and(|me| me.0 != ship.player));
         let others = others.map(|ship| {
             let name = client.and_then(|client| client.name_of(PlayerId(ship.player))).unwrap_or_default();
-            place(ship.at).with("id", ship.id).with("player", ship.player).with("name", name)
+            place(ship.at)
+                .with("id", ship.id)
+                .with("player", ship.player)
+                .with("craft", ship.craft.spec().name)
+                .with("name", name)
         });
         report.with("ship", ship).with_all("others", others)
     }

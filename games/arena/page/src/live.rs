@@ -1,7 +1,7 @@
 //! From a client's view to the stage.
 
 use broadside_arena::modes::Zone;
-use broadside_arena::rules::{BOOST_MAX, BOOST_USE, DT, HULL_MAX, MINE_ARM, SHIELD_MAX, SHIP_RADIUS};
+use broadside_arena::rules::{BOOST_MAX, BOOST_USE, DT, MINE_ARM, SHIELD_MAX, SHIP_RADIUS};
 use broadside_arena::{Arena, ArenaEvent, Armour, Boon, LocalPlayerState, ShipView, fields};
 use broadside_shared::client::View;
 use broadside_shared::client::interpolation::InterpolatedEntity;
@@ -82,10 +82,11 @@ pub(crate) fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
         id: entity.0,
         player: own.player.0,
         team: own.team,
+        craft: own.craft,
         at: own.position,
         velocity: own.velocity,
         heading: own.heading_radians(),
-        hull: f32::from(own.hull) / f32::from(HULL_MAX),
+        hull: own.hull_share(),
         shield: f32::from(own.shield) / f32::from(SHIELD_MAX),
         protected: own.protection > 0,
         rapid: own.rapid > 0,
@@ -145,6 +146,7 @@ pub(crate) fn ship_look(ship: &ShipView) -> ShipLook {
         id: ship.id.0,
         player: ship.player.0,
         team: ship.team,
+        craft: ship.craft,
         at: ship.position,
         velocity: ship.velocity,
         heading: ship.heading,

@@ -16,7 +16,7 @@ macro_rules! shapes {
 shapes! {
     /// An engine's flame that blows along -x; numbers: phase, length as a share of the quad.
     FLAME = 0,
-    /// A hull with its bow at +x; numbers: silhouette 0..=3, how far it flashes white.
+    /// A hull with its bow at +x; numbers: silhouette 0..=5, how far it flashes white.
     SHIP = 1,
     /// A rock, lit from a fixed direction regardless of its turn; number: relief 0..=7.
     ROCK = 2,

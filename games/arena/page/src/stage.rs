@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use broadside_arena::Craft;
 use broadside_arena::pickup::Boon;
 use broadside_client::Color;
 use broadside_client::words::say;
@@ -16,6 +17,7 @@ pub(crate) struct ShipLook {
     pub(crate) player: u16,
     /// The team, in modes with teams.
     pub(crate) team: Option<u8>,
+    pub(crate) craft: Craft,
     /// Its middle, in world units.
     pub(crate) at: Vec2,
     /// World units per second.

@@ -8,7 +8,7 @@ use super::{Seen, helm};
 use crate::input::radians_of;
 use crate::input::ticks_of;
 use crate::record_view::ShipView;
-use crate::rules::{DT, RAIL_RANGE, SHIP_RADIUS, SHOT_LIFE, SHOT_SPEED, TURN};
+use crate::rules::{DT, RAIL_RANGE, SHIP_RADIUS, SHOT_LIFE};
 use broadside_shared::ids::PlayerId;
 use broadside_shared::math;
 use broadside_shared::time::Tick;
@@ -39,8 +39,8 @@ pub(super) struct Lay {
     pub(super) rail: bool,
 }
 
-/// Longest distance at which it opens fire: slightly less than a shot's range.
-const RANGE: f32 = SHOT_SPEED * SHOT_LIFE as f32 * DT * 0.85;
+/// Seconds of a shot's flight up to which it opens fire: slightly less than a shot lasts.
+const RANGE_S: f32 = SHOT_LIFE as f32 * DT * 0.85;
 /// Distances at which it considers the rail: closer by, the cannon does as well and the nose swings too much.
 const RAIL_BAND: (f32, f32) = (130.0, RAIL_RANGE * 0.95);
 
@@ -82,7 +82,7 @@ impl Gunner {
         let late = (f64::from(seen.tick.0) - seen.ships_at) as f32 * DT;
         let offset = target.position + self.velocity * late.clamp(0.0, 0.5) - own.position;
         let relative = (self.velocity - own.velocity) * (0.55 + 0.45 * skill);
-        let (lead, time) = intercept(offset, relative);
+        let (lead, time) = intercept(offset, relative, own.spec().shot_speed);
         let aim = math::angle_of(lead) + self.error;
         Lay { aim, fire: self.trigger(seen, target, lead, time, clumsy, rng), rail: false }
     }
@@ -102,7 +102,7 @@ impl Gunner {
             return None;
         }
         let aim = math::angle_of(offset) + self.error + self.flick;
-        let rail = math::turn_between(own.heading_radians(), aim).abs() < radians_of(TURN);
+        let rail = math::turn_between(own.heading_radians(), aim).abs() < radians_of(own.spec().turn);
         if rail {
             // It does not notice at once that the rail is ready; the clumsy less so.
             let wait = 2.5 + (1.0 + 3.0 * clumsy) * rng.f32() + clumsy;
@@ -119,7 +119,7 @@ impl Gunner {
         let tolerance = SHIP_RADIUS * 1.3 / distance + 0.03 + 0.06 * clumsy;
         let good = seen.tick >= self.ready_at
             && time < SHOT_LIFE as f32 * DT
-            && distance < RANGE
+            && distance < seen.own.spec().shot_speed * RANGE_S
             && off < tolerance
             && !target.protected()
             && helm::is_clear(seen, target.position);
@@ -135,10 +135,10 @@ impl Gunner {
     }
 }
 
-/// The direction, relative to the own ship, in which a shot meets a target at `offset` that moves with velocity
+/// The direction, relative to the own ship, in which a shot of this speed meets a target at `offset` that moves with velocity
 /// `relative`, and the seconds until then; straight at it if no shot can.
-pub(super) fn intercept(offset: Vec2, relative: Vec2) -> (Vec2, f32) {
-    let a = SHOT_SPEED * SHOT_SPEED - relative.length_squared();
+pub(super) fn intercept(offset: Vec2, relative: Vec2, speed: f32) -> (Vec2, f32) {
+    let a = speed * speed - relative.length_squared();
     let b = offset.dot(relative);
     let c = offset.length_squared();
     if a <= 1.0 {
@@ -156,8 +156,8 @@ mod tests {
     #[test]
     fn a_shot_along_the_lead_meets_its_target() {
         let (offset, relative) = (Vec2::new(300.0, -200.0), Vec2::new(-150.0, 320.0));
-        let (lead, time) = intercept(offset, relative);
-        let shot = lead.normalize() * SHOT_SPEED * time;
+        let (lead, time) = intercept(offset, relative, 900.0);
+        let shot = lead.normalize() * 900.0 * time;
         assert!((shot - (offset + relative * time)).length() < 0.1);
     }
 }

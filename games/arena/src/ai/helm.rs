@@ -6,7 +6,7 @@ use super::{BERTH, Seen, foes, others};
 use crate::beam::Beam;
 use crate::input::ArenaInput;
 use crate::mine::Mine;
-use crate::rules::{BORDER_NOTICE, MINE_ARM, MINE_REACH, SHIP_RADIUS, SHOT_RADIUS, SPEED_MAX};
+use crate::rules::{BORDER_NOTICE, MINE_ARM, MINE_REACH, SHIP_RADIUS, SHOT_RADIUS};
 use crate::shot::{Shot, first_touch};
 use broadside_shared::ids::PlayerId;
 use broadside_shared::math;
@@ -43,7 +43,7 @@ pub(super) fn buttons_for(velocity: Vec2, heading: f32, want: Vec2) -> u8 {
 pub(super) fn keep_clear(seen: &Seen, want: Vec2, skill: f32, side: f32) -> Vec2 {
     let course = want + dodge(seen, skill) + apart(seen);
     let course = off_rocks(seen, course, skill, side);
-    inside(seen, course).clamp_length_max(SPEED_MAX)
+    inside(seen, course).clamp_length_max(seen.own.spec().speed)
 }
 
 /// Whether no rock lies between the own ship and a point.
@@ -155,13 +155,14 @@ pub(super) fn is_followed(seen: &Seen) -> bool {
 /// Around rocks and mines in the ship's drift or in its wanted course.
 fn off_rocks(seen: &Seen, want: Vec2, skill: f32, side: f32) -> Vec2 {
     let own = seen.own;
+    let top = own.spec().speed;
     let mut course = want;
     let rocks = seen.scene.rocks.iter().map(|rock| (rock.at, rock.radius));
     for (at, radius) in rocks.chain(mines_ahead(seen, skill)) {
         let offset = at - own.position;
         let keep = radius + BERTH;
         let gap = offset.length() - keep;
-        if gap > SPEED_MAX * ROCK_HORIZON {
+        if gap > top * ROCK_HORIZON {
             continue;
         }
         for velocity in [own.velocity, want] {
@@ -180,7 +181,7 @@ fn off_rocks(seen: &Seen, want: Vec2, skill: f32, side: f32) -> Vec2 {
                 let lean = miss.dot(across);
                 // Head on, either side will do: it takes the one it circles toward anyway.
                 let sign = if lean.abs() < 8.0 { side } else { -lean.signum() };
-                let urgency = (1.0 - gap / (SPEED_MAX * ROCK_HORIZON)).clamp(0.2, 1.0);
+                let urgency = (1.0 - gap / (top * ROCK_HORIZON)).clamp(0.2, 1.0);
                 course += across * (sign * 420.0 * urgency);
                 // Close in front of it, it also brakes.
                 if gap < velocity.length() * 0.35 {

@@ -1,9 +1,10 @@
 //! The arena's bot: an AI that plays through a client, or a cheap pattern.
 
 use super::{Ai, Seen};
-use crate::Arena;
+use crate::craft::Craft;
 use crate::input::ArenaInput;
 use crate::record_view::Scene;
+use crate::{Arena, ArenaRequest};
 use broadside_shared::game::{Bot, BotView};
 use broadside_shared::time::Tick;
 
@@ -20,6 +21,8 @@ pub enum AiPlayer {
 #[derive(Debug)]
 pub struct Pilot {
     ai: Ai,
+    /// The craft that it flies, until it has asked for it.
+    wanted: Option<Craft>,
     scene: Scene,
     seen: Option<Tick>,
 }
@@ -36,7 +39,14 @@ pub struct Pattern {
 
 impl Bot<Arena> for AiPlayer {
     fn new(seed: u64, skill: f32) -> Self {
-        AiPlayer::Ai(Box::new(Pilot { ai: Ai::new(seed, skill), scene: Scene::default(), seen: None }))
+        // Not drawn from the AI's own numbers: equal seeds fight alike in every craft.
+        let wanted = Craft::ALL[(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61) as usize % Craft::ALL.len()];
+        AiPlayer::Ai(Box::new(Pilot {
+            ai: Ai::new(seed, skill),
+            wanted: Some(wanted),
+            scene: Scene::default(),
+            seen: None,
+        }))
     }
 
     fn cheap(seed: u64) -> Self {
@@ -47,6 +57,12 @@ impl Bot<Arena> for AiPlayer {
             input: ArenaInput::default(),
             at: Tick(0),
         })
+    }
+
+    fn request(&mut self, view: &BotView<'_, Arena>) -> Option<ArenaRequest> {
+        let AiPlayer::Ai(pilot) = self else { return None };
+        let wanted = pilot.wanted.take()?;
+        (wanted != view.own.craft).then_some(ArenaRequest::Fly(wanted))
     }
 
     fn decide(&mut self, view: &BotView<'_, Arena>) -> ArenaInput {

@@ -11,10 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use broadside_arena::Arena;
 use broadside_arena::input::ArenaInput;
+use broadside_arena::{Arena, ArenaRequest, Craft};
 
-use broadside_shared::game::NoRequest;
 use broadside_shared::toy::{Lamp, Push, Toy};
 use plan::{Event, Plan};
 pub(crate) use run::Seen;
@@ -38,8 +37,8 @@ impl ChaosGame for Arena {
         ArenaInput::new(rng.f32() * 6.0, rng.u8(..4))
     }
 
-    fn request(_variant: u16) -> Option<NoRequest> {
-        None
+    fn request(variant: u16) -> Option<ArenaRequest> {
+        Some(ArenaRequest::Fly(Craft::of((variant % 4) as u8)))
     }
 }
 

@@ -3,7 +3,7 @@
 use broadside_client::{Camera, Color, FlatPen, Outline, Window};
 use glam::Vec2;
 
-use crate::hulls::{self, HULL, HULLS, cockpit, engines, outline, silhouette};
+use crate::hulls::{self, HULL, HULLS, cockpit, engines, outline, silhouette, size};
 use crate::scene::Names;
 use crate::scene::paint_of;
 use crate::stage::{ShipLook, Stage};
@@ -33,9 +33,9 @@ impl Hulls {
     }
 
     fn ship(&self, pen: &FlatPen, ship: &ShipLook, color: Color, own: bool, seconds: f64) {
-        let kind = silhouette(ship.player, ship.team, own);
+        let kind = silhouette(ship.craft, ship.team, ship.player, own);
         let Some(hull) = self.hulls.get(kind) else { return };
-        pen.place(ship.at, ship.heading, HULL);
+        pen.place(ship.at, ship.heading, HULL * size(kind));
         flames(pen, ship, kind, own, color, seconds);
         let blink = if ship.protected { 0.70 + 0.30 * ((seconds * 11.0).sin() as f32) } else { 1.0 };
         pen.fade(blink);

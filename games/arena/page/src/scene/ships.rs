@@ -4,7 +4,7 @@ use broadside_client::{Batch, Camera, Color, Layer, Particle, ParticleShape, Par
 use glam::Vec2;
 
 use super::paint_of;
-use crate::hulls::{HULL, engines, silhouette};
+use crate::hulls::{HULL, engines, silhouette, size};
 use crate::shapes;
 use crate::stage::{Effect, ShipLook, Stage};
 
@@ -112,14 +112,15 @@ fn draw_one(
     seconds: f64,
     batch: &mut Batch,
 ) {
-    let shape = silhouette(ship.player, ship.team, own);
+    let shape = silhouette(ship.craft, ship.team, ship.player, own);
+    let hull = HULL * size(shape);
     let bow = Vec2::from_angle(ship.heading);
     let side = bow.perp();
     let (behind, apart) = engines(shape);
     // Idle engines glow too, so that a drifting ship shows where its stern is.
     let power = 0.16 + 0.84 * memory.burn;
     for (nozzle, sign) in [1.0, -1.0].into_iter().enumerate() {
-        let at = ship.at - bow * (behind * HULL) + side * (sign * apart * HULL);
+        let at = ship.at - bow * (behind * hull) + side * (sign * apart * hull);
         let long = 9.0 + 31.0 * power;
         let sprite = Sprite::light(
             shapes::FLAME,
@@ -141,8 +142,8 @@ fn draw_one(
     batch.add(Layer::Back, &Sprite::light(Shape::GLOW, ship.at, Vec2::splat(HULL * 2.5), color.alpha(aura)));
     let blink = if ship.protected { 0.78 + 0.22 * ((seconds * 11.0).sin() as f32) } else { 1.0 };
     let stripe = if own { Color::hex(0xffe9b0) } else { color.mix(Color::WHITE, 0.65) };
-    let hull = Sprite::new(shapes::SHIP, ship.at, Vec2::splat(HULL * 1.3), color.alpha(blink)).turned(ship.heading);
-    batch.add(Layer::Solid, &hull.with(shape as f32, memory.flash).accent(stripe));
+    let body = Sprite::new(shapes::SHIP, ship.at, Vec2::splat(hull * 1.3), color.alpha(blink)).turned(ship.heading);
+    batch.add(Layer::Solid, &body.with(shape as f32, memory.flash).accent(stripe));
     if ship.rapid {
         let beat = 0.6 + 0.4 * ((seconds * 16.0).sin() as f32);
         let at = ship.at + bow * (HULL * 0.95);
@@ -174,7 +175,7 @@ fn exhaust(
 ) {
     let bow = Vec2::from_angle(ship.heading);
     memory.owed += EXHAUST * memory.burn * particles.share() * dt;
-    let (behind, apart) = engines(silhouette(ship.player, ship.team, false));
+    let (behind, apart) = engines(silhouette(ship.craft, ship.team, ship.player, false));
     while memory.owed >= 1.0 {
         memory.owed -= 1.0;
         let side = bow.perp() * (HULL * apart * random.bell());

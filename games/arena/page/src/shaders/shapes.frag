@@ -40,7 +40,7 @@ vec4 ship() {
   color = mix(color, v_tint.rgb * (0.80 + 0.55 * light), rim);
   float stripe = smoothstep(px, 0.0, abs(p.x + 0.46 - abs(p.y) * 0.35) - 0.045) * smoothstep(-0.06, -0.12, h.x);
   color = mix(color, v_accent.rgb, stripe * 0.9);
-  vec2 glass_at = kind == 2 ? vec2(0.04, 0.0) : vec2(0.30, 0.0);
+  vec2 glass_at = vec2(COCKPITS[kind], 0.0);
   float glass = length((p - glass_at) * vec2(1.0, 1.9)) - 0.20;
   float lit = 0.55 + 0.45 * smoothstep(0.10, -0.12, dot(p - glass_at, to_local(-LIGHT).xy));
   color = mix(color, mix(v_accent.rgb * 0.45, v_accent.rgb + 0.35, lit), clamp(0.5 - glass / px, 0.0, 1.0));
