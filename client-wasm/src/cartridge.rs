@@ -121,6 +121,12 @@ pub trait Cartridge: Sized + 'static {
         None
     }
 
+    /// What the card of a mode says in place of its summary, on a day counted from the first of 1970 in UTC.
+    #[must_use]
+    fn summary(_mode: &str, _day: u32) -> Option<&'static str> {
+        None
+    }
+
     /// The player's score, if their own state knows it sooner than the standings.
     #[must_use]
     fn score(_own: &<Self::Game as Game>::LocalPlayerState) -> Option<i32> {

@@ -64,6 +64,12 @@ impl MonoClock {
         }
     }
 
+    /// The day in UTC, counted from the first of 1970.
+    #[must_use]
+    pub fn unix_day(&self) -> u32 {
+        (self.unix_s() / 86_400) as u32
+    }
+
     /// Duration until `time`; zero if it is past.
     #[must_use]
     pub fn until(&self, time: MonoTime) -> Duration {

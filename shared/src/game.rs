@@ -235,6 +235,9 @@ pub trait Game: Sized + Send + Serialize + DeserializeOwned + 'static {
     const LAYERS: u8 = 1;
     /// The modes, in the order of their numbers on the wire, 1 to 16. Persistent rooms and plain quick play use the first.
     const MODES: &'static [ModeSpec] = &[ModeSpec::OPEN];
+    /// The mode whose rules follow the date, if there is one: quick play there leads to rooms that were opened on the same day, by
+    /// [`Game::on_day`].
+    const DAILY: Option<ModeId> = None;
     /// Whether clients predict their own player with [`Game::predict`]. Otherwise they show it as the server sent it.
     const PREDICTS: bool = false;
     /// The game's own causes of corrections, at most 5; see [`CorrectionCause::of_game`].
@@ -272,6 +275,11 @@ pub trait Game: Sized + Send + Serialize + DeserializeOwned + 'static {
     /// One line: the name of the value, the value and its limit.
     fn check_config(_config: &Self::Config) -> Result<(), String> {
         Ok(())
+    }
+
+    /// The configuration of a room that is opened on a day, counted from the first of 1970 in UTC. The date enters here and nowhere else.
+    fn on_day(config: &Self::Config, _day: u32) -> Self::Config {
+        config.clone()
     }
 
     /// Opens a world. Equal config, mode and seed give equal worlds.

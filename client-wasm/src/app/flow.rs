@@ -34,7 +34,8 @@ impl<C: Cartridge> App<C> {
     /// Shows the title, and continues into a room if the address or the tab names one.
     pub(super) fn open_title(&mut self) {
         self.screens.ready();
-        if let Err(missing) = self.lobby.show_modes(C::Game::MODES) {
+        let today = (js_sys::Date::now() / 86_400_000.0) as u32;
+        if let Err(missing) = self.lobby.show_modes(C::Game::MODES, |mode| C::summary(mode, today)) {
             browser::log_error(&missing);
         }
         self.show_volumes();

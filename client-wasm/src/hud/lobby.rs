@@ -131,8 +131,12 @@ impl Lobby {
     }
 
     /// Makes a card for each mode, and buttons for private games and for the menu over the game. With a single mode, the play button
-    /// is enough.
-    pub(crate) fn show_modes(&self, modes: &[ModeSpec]) -> Result<(), String> {
+    /// is enough. `reword` has other words for the card of a mode.
+    pub(crate) fn show_modes(
+        &self,
+        modes: &[ModeSpec],
+        reword: impl Fn(&str) -> Option<&'static str>,
+    ) -> Result<(), String> {
         let cards: HtmlElement = element(&self.document, "modes")?;
         let others: HtmlElement = element(&self.document, "pause-modes")?;
         let private: HtmlElement = element(&self.document, "create-modes")?;
@@ -145,7 +149,7 @@ impl Lobby {
         };
         for ModeSpec { name, title, summary, .. } in modes {
             let title = say_or(&["mode.", name].concat(), title);
-            let summary = say_or(&["mode.", name, ".summary"].concat(), summary);
+            let summary = reword(name).unwrap_or_else(|| say_or(&["mode.", name, ".summary"].concat(), summary));
             button(&private, "", &format!("create:{name}"), title);
             button(&others, "", &format!("mode:{name}"), title);
             let Some(card) = button(&cards, &format!("mode {name}"), &format!("mode:{name}"), "") else { continue };

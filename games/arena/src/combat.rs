@@ -6,7 +6,7 @@ use super::event::rounded;
 use super::rules::{CALM, DT, KILL_REPAIR, POINT, SCORE_BOUNTY, SCORE_KILL, SHIP_RADIUS, SHOT_RADIUS};
 use super::ship::Cause;
 use super::shot::{Shot, first_touch};
-use super::{Arena, ArenaEvent, Armour};
+use super::{Arena, ArenaEvent, Armour, Twist};
 use broadside_shared::game::{AddressedEvent, Recipients};
 use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::time::Tick;
@@ -109,9 +109,10 @@ impl Arena {
     /// Damages a player's ship, which may sink it; `None` for a free seat. The caller emits the hit, and then calls
     /// [`Arena::finish`], which emits the rest.
     pub(super) fn wound(&mut self, target: PlayerId, by: PlayerId, damage: u16) -> Option<Wound> {
+        let one_hit = self.twist == Twist::OneHit;
         let own = &mut self.seat_mut(target)?.own;
         let (hull, is_first) = (own.hull, own.hull == own.spec().hull && own.calm == CALM);
-        let dealt = own.hurt(damage);
+        let dealt = own.hurt(if one_hit { own.hull + own.shield } else { damage });
         let on = match (dealt, own.hull < hull) {
             (0, _) => Armour::Protection,
             (_, true) => Armour::Hull,

@@ -52,7 +52,7 @@ impl Wounds {
 /// The player with a bounty, by the standings, best first: the leader of an open arena, once the lead is worth something.
 #[must_use]
 pub fn bounty_on(mode: Mode, standings: &[Standing]) -> Option<PlayerId> {
-    let leader = standings.first().filter(|leader| mode == Mode::Open && leader.score >= BOUNTY_FROM)?;
+    let leader = standings.first().filter(|leader| mode.is_open() && leader.score >= BOUNTY_FROM)?;
     // Of two at the top, neither leads.
     standings.get(1).is_none_or(|second| second.score < leader.score).then_some(leader.player)
 }
@@ -60,7 +60,7 @@ pub fn bounty_on(mode: Mode, standings: &[Standing]) -> Option<PlayerId> {
 impl Arena {
     /// Looks once a second who leads, in the tick whose standings clients are sent.
     pub(super) fn follow_leader(&mut self, tick: Tick) {
-        if self.mode != Mode::Open || !tick.0.is_multiple_of(TICK_HZ) {
+        if !self.mode.is_open() || !tick.0.is_multiple_of(TICK_HZ) {
             return;
         }
         let mut best = std::mem::take(&mut self.best);

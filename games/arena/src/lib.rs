@@ -11,6 +11,7 @@
 //! | [`shot`], [`beam`], [`mine`], [`rock`], [`pickup`] | the other entities of the arena |
 //! | [`credit`] | assists, and the bounty on the leader |
 //! | `step` | the order of a tick; `combat` and `rail` decide hits, `stock` places rocks and pickups, `grid` finds nearby ships |
+//! | [`twist`] | what the daily event changes |
 //! | `modes` | teams, rounds and duels |
 //! | [`event`] | events: what happens once |
 //! | [`fields`] | the kinds of entities and their bits on the wire |
@@ -43,6 +44,7 @@ pub mod shot;
 pub mod spar;
 mod step;
 mod stock;
+pub mod twist;
 #[cfg(test)]
 mod tests;
 
@@ -74,6 +76,7 @@ pub use record_view::{RecordView, ShipView};
 pub use rock::{PredictionContext, Rock};
 pub use ship::{Cause, LocalPlayerState};
 pub use shot::Shot;
+pub use twist::Twist;
 
 use ai::player::AiPlayer;
 use credit::Wounds;
@@ -91,11 +94,13 @@ pub struct ArenaConfig {
     pub duel_rock_density: f32,
     /// Pickups per player, 0..=2. A duel has none: its two players alone decide it.
     pub pickups_per_player: f32,
+    /// What the daily event changes: `Drift`, `BigRocks` or `OneHit`; the one of the date, if it is not set.
+    pub twist: Option<Twist>,
 }
 
 impl Default for ArenaConfig {
     fn default() -> Self {
-        ArenaConfig { rock_density: 2.0, duel_rock_density: 4.0, pickups_per_player: 0.4 }
+        ArenaConfig { rock_density: 2.0, duel_rock_density: 4.0, pickups_per_player: 0.4, twist: None }
     }
 }
 
@@ -104,6 +109,7 @@ impl Default for ArenaConfig {
 pub struct Arena {
     config: ArenaConfig,
     mode: Mode,
+    twist: Twist,
     #[serde(with = "broadside_shared::saved::rng")]
     rng: Rng,
     tick: Tick,
@@ -200,6 +206,7 @@ impl Game for Arena {
     const KINDS: &'static [KindSpec] = fields::KINDS;
     const VIEW: Vec2 = rules::VIEW;
     const MODES: &'static [ModeSpec] = modes::MODES;
+    const DAILY: Option<ModeId> = Some(ModeId(Mode::Daily as u8));
     const PREDICTS: bool = true;
     const CORRECTION_CAUSES: &'static [&'static str] = &["collision", "hit", "pickup"];
     const PLAYER_STATE_LAYOUT: Layout = player_state::LAYOUT;
@@ -233,11 +240,19 @@ impl Game for Arena {
         Ok(())
     }
 
+    fn on_day(config: &ArenaConfig, day: u32) -> ArenaConfig {
+        ArenaConfig { twist: config.twist.or(Some(Twist::of_day(day))), ..config.clone() }
+    }
+
     fn new(config: &ArenaConfig, mode: ModeId, seed: u64) -> Self {
         let mode = Mode::of(mode);
+        // Without a date it is that of the first day, so that trials and tests meet a twist.
+        let daily = config.twist.unwrap_or(Twist::of_day(0));
+        let twist = if mode == Mode::Daily { daily } else { Twist::None };
         let mut arena = Arena {
             config: config.clone(),
             mode,
+            twist,
             rng: Rng::with_seed(seed),
             tick: Tick(0),
             ids: EntityIds::default(),
@@ -249,7 +264,7 @@ impl Game for Arena {
             shots: Vec::new(),
             beams: Vec::new(),
             mines: Vec::new(),
-            rocks: RockField::new(),
+            rocks: RockField::new(twist.rock_radius()),
             pickups: Vec::new(),
             ships_near: Grid::new(step::SHIP_CELL),
             launched_at: Vec::new(),
@@ -270,7 +285,7 @@ impl Game for Arena {
             self.seats.resize_with(index + 1, || None);
         }
         assert!(self.seats[index].is_none(), "player {player} is already seated");
-        let own = LocalPlayerState { team: self.enlist(), ..LocalPlayerState::ashore(player, self.border) };
+        let own = LocalPlayerState { team: self.enlist(), twist: self.twist, ..LocalPlayerState::ashore(player, self.border) };
         self.seats[index] = Some(Seat {
             own,
             chosen: Craft::default(),

@@ -7,6 +7,7 @@ use super::craft::Craft;
 use super::fields;
 use super::rules::{BOOST_MAX, CALM, CONTACT_TICKS, COUNTDOWN, MINE_COOLDOWN, RAIL_COOLDOWN};
 use super::ship::LocalPlayerState;
+use super::twist::Twist;
 use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use broadside_shared::replication::layout::Layout;
@@ -21,6 +22,8 @@ const TOOL_BITS: u32 = 9;
 const HELD_BITS: u32 = 8;
 /// Bits of the number of a craft.
 const CRAFT_BITS: u32 = 2;
+/// Bits of the number of a twist.
+const TWIST_BITS: u32 = 2;
 const _: () = assert!(Craft::HULL_MOST < 1 << ARMOUR_BITS);
 const _: () = assert!(BOOST_MAX < 1 << TOOL_BITS && MINE_COOLDOWN < 1 << TOOL_BITS);
 const _: () = assert!(COUNTDOWN < 1 << HELD_BITS && crate::modes::TEAM_COUNT == 2);
@@ -39,7 +42,11 @@ pub(super) const LAYOUT: Layout = Layout::Fields(&[
     ("special", Layout::Option(&SPECIAL)),
 ]);
 /// What an open arena has not, or few have.
-const SPECIAL: Layout = Layout::Fields(&[("craft", Layout::Bits(CRAFT_BITS as u8)), ("team", Layout::Option(&TEAM))]);
+const SPECIAL: Layout = Layout::Fields(&[
+    ("craft", Layout::Bits(CRAFT_BITS as u8)),
+    ("twist", Layout::Bits(TWIST_BITS as u8)),
+    ("team", Layout::Option(&TEAM)),
+]);
 const TEAM: Layout =
     Layout::Fields(&[("number", Layout::Bits(1)), ("held", Layout::Option(&Layout::Bits(HELD_BITS as u8)))]);
 const WRECK: Layout = Layout::Fields(&[("respawn", Layout::Bits(8)), ("heading", Layout::Bits(16))]);
@@ -107,14 +114,15 @@ pub(super) fn write(own: &LocalPlayerState, out: &mut BitWriter) {
     write_rest(own, out);
 }
 
-/// Craft and team: at the end, where the padding of most states without either has a spare bit.
+/// Craft, twist and team: at the end, where the padding of most states without any has a spare bit.
 fn write_rest(own: &LocalPlayerState, out: &mut BitWriter) {
-    let special = own.team.is_some() || own.craft != Craft::default();
+    let special = own.team.is_some() || own.craft != Craft::default() || own.twist != Twist::None;
     out.flag(special);
     if !special {
         return;
     }
     out.bits(u32::from(own.craft.number()), CRAFT_BITS);
+    out.bits(u32::from(own.twist.number()), TWIST_BITS);
     out.flag(own.team.is_some());
     if let Some(team) = own.team {
         out.bits(u32::from(team), 1);
@@ -128,6 +136,7 @@ fn write_rest(own: &LocalPlayerState, out: &mut BitWriter) {
 fn read_rest(own: &mut LocalPlayerState, bits: &mut BitReader<'_>) -> Result<(), WireError> {
     if bits.flag()? {
         own.craft = Craft::of(bits.bits(CRAFT_BITS)? as u8);
+        own.twist = Twist::of(bits.bits(TWIST_BITS)? as u8);
         if bits.flag()? {
             own.team = Some(bits.bits(1)? as u8);
             if bits.flag()? {

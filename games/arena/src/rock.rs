@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fields::{self, ROCK, on_grid};
 use super::grid::Grid;
-use super::rules::{ROCK_GAP, ROCK_RADIUS, ROCK_REACH, SHIP_RADIUS};
+use super::rules::{ROCK_GAP, ROCK_REACH, SHIP_RADIUS};
 use broadside_shared::hash::WorldHash;
 use broadside_shared::ids::{EntityId, EntityIds};
 use broadside_shared::math;
@@ -64,6 +64,8 @@ pub struct PredictionContext {
 pub(super) struct RockField {
     rocks: Vec<Rock>,
     grid: Grid,
+    /// Smallest and largest radius of a new rock, whole units.
+    radii: (u16, u16),
     /// Number of rocks still to be placed.
     owed: usize,
 }
@@ -73,8 +75,9 @@ pub(super) struct RockField {
 const CELL: f32 = 128.0;
 
 impl RockField {
-    pub(super) fn new() -> Self {
-        RockField { rocks: Vec::new(), grid: Grid::new(CELL), owed: 0 }
+    /// No rocks yet, of radii between two whole numbers.
+    pub(super) fn new(radii: (u16, u16)) -> Self {
+        RockField { rocks: Vec::new(), grid: Grid::new(CELL), radii, owed: 0 }
     }
 
     pub(super) fn all(&self) -> &[Rock] {
@@ -113,7 +116,7 @@ impl RockField {
             if self.owed == 0 {
                 break;
             }
-            let radius = f32::from(rng.u16(ROCK_RADIUS.0..=ROCK_RADIUS.1));
+            let radius = f32::from(rng.u16(self.radii.0..=self.radii.1));
             let at = point_in_ring(rng, ring);
             let at = Vec2::new(on_grid(at.x), on_grid(at.y));
             if !self.has_room(at, radius + ROCK_GAP, before) || !is_clear(at, radius) {
@@ -144,7 +147,7 @@ impl RockField {
             if self.owed < 2 {
                 break;
             }
-            let radius = f32::from(rng.u16(ROCK_RADIUS.0..=ROCK_RADIUS.1));
+            let radius = f32::from(rng.u16(self.radii.0..=self.radii.1));
             let at = point_in_ring(rng, (radius + ROCK_GAP * 0.5, reach));
             let at = Vec2::new(on_grid(at.x), on_grid(at.y));
             if !self.has_room(at, radius + ROCK_GAP, before) || !is_clear(at, radius) {

@@ -30,6 +30,8 @@ pub const REVERSE: f32 = 420.0;
 pub const STRAFE: f32 = 460.0;
 /// Share of the velocity lost per second: a ship without thrust drifts for about two seconds.
 pub const DRAG: f32 = 0.55;
+/// The same on a day of low gravity: it drifts on until it brakes.
+pub const DRAG_LOW: f32 = 0.06;
 /// Top speed, units/s: four seconds across a view, half the speed of a shot.
 pub const SPEED_MAX: f32 = 450.0;
 /// Additional acceleration along the nose while the boost burns, units/s².
@@ -147,6 +149,8 @@ pub const KILL_REPAIR: u16 = 25 * POINT;
 
 /// Smallest and largest radius of a rock, whole units.
 pub const ROCK_RADIUS: (u16, u16) = (40, 130);
+/// The same on a day of big rocks: the radius has 8 bits on the wire.
+pub const ROCK_RADIUS_BIG: (u16, u16) = (120, 240);
 /// Gap between rocks: two ships pass each other in it.
 pub const ROCK_GAP: f32 = 90.0;
 /// Least distance from a ship of a new rock.
@@ -240,7 +244,7 @@ pub const DUEL_BASE: f32 = 0.6;
 #[must_use]
 pub const fn round_ticks(mode: Mode) -> u32 {
     match mode {
-        Mode::Open => 0,
+        Mode::Open | Mode::Daily => 0,
         Mode::Teams => TEAMS_ROUND,
         Mode::Duel => DUEL_ROUND,
     }

@@ -11,11 +11,12 @@ use super::input::{ArenaInput, radians_of};
 use super::mine::Mine;
 use super::rock::Rock;
 use super::rules::{
-    BOOST, BOOST_MAX, BOOST_USE, BORDER_DAMAGE, BORDER_DEEP, BORDER_PULL, BORDER_PULL_MAX, BOUNCE, CALM, DRAG, DT,
+    BOOST, BOOST_MAX, BOOST_USE, BORDER_DAMAGE, BORDER_DEEP, BORDER_PULL, BORDER_PULL_MAX, BOUNCE, CALM, DT,
     IMPACT_DAMAGE, IMPACT_FREE, MINE_BEHIND, MINE_COOLDOWN, MUZZLE, POINT, PROTECTION, RAIL_COOLDOWN, RAIL_RANGE,
     REGEN, RESPAWN, SHIELD_DECAY, SHIP_RADIUS, SPEED_EASE,
 };
 use super::shot::Shot;
+use super::twist::Twist;
 use broadside_shared::game::{CorrectionCause, PredictedSpawn};
 use broadside_shared::hash::WorldHash;
 use broadside_shared::ids::{EntityId, PlayerId};
@@ -72,6 +73,8 @@ pub struct LocalPlayerState {
     pub deaths: u16,
     /// The team, below `TEAM_COUNT` of the modes; `None` where everyone plays alone.
     pub team: Option<u8>,
+    /// What the day changes, in the mode of daily events.
+    pub twist: Twist,
     /// Ticks left at the ship's place before a round, up to [`super::rules::COUNTDOWN`]; meanwhile it can only turn.
     pub held: u16,
 }
@@ -170,6 +173,7 @@ impl LocalPlayerState {
             kills: 0,
             deaths: 0,
             team: None,
+            twist: Twist::None,
             held: 0,
         }
     }
@@ -316,7 +320,8 @@ impl LocalPlayerState {
         }
         hash.u64(u64::from(self.spent) << 16 | u64::from(self.mine));
         hash.u64(
-            u64::from(self.craft.number()) << 24
+            u64::from(self.twist.number()) << 32
+                | u64::from(self.craft.number()) << 24
                 | u64::from(self.cooldown) << 16
                 | u64::from(self.rail) << 8
                 | u64::from(self.contact),
@@ -430,7 +435,7 @@ fn burn(own: &mut LocalPlayerState, input: &ArenaInput) {
     if boosts {
         push += nose * BOOST;
     }
-    own.velocity = (own.velocity + push * DT) * (1.0 - DRAG * DT);
+    own.velocity = (own.velocity + push * DT) * (1.0 - own.twist.drag() * DT);
     let speed = own.velocity.length();
     let top = if boosts { spec.speed_boost } else { spec.speed };
     if speed > top {

@@ -31,7 +31,9 @@ impl Arena {
         let (mode, radius) = (self.mode, ground::radius(self.mode));
         self.rocks.want(self.rocks_wanted(radius));
         match mode {
-            Mode::Open => self.rocks.place(1000, (0.0, radius), &mut self.rng, &mut self.ids, |_, _| true),
+            Mode::Open | Mode::Daily => {
+                self.rocks.place(1000, (0.0, radius), &mut self.rng, &mut self.ids, |_, _| true);
+            }
             Mode::Teams | Mode::Duel => {
                 let is_clear = |at, rock| ground::is_clear(mode, at, rock);
                 self.rocks.place_mirrored(1000, radius, &mut self.rng, &mut self.ids, is_clear);
@@ -42,7 +44,7 @@ impl Arena {
 
     pub(super) fn rocks_wanted(&self, radius: f32) -> usize {
         let density = if self.mode == Mode::Duel { self.config.duel_rock_density } else { self.config.rock_density };
-        (PI * radius * radius / 1.0e6 * density.clamp(0.0, 10.0)) as usize
+        (PI * radius * radius / 1.0e6 * density.clamp(0.0, 10.0) * self.twist.rocks()) as usize
     }
 
     fn pickups_wanted(&self) -> usize {

@@ -3,6 +3,7 @@
 mod craft;
 mod credit;
 mod tools;
+mod twist;
 
 use glam::Vec2;
 

@@ -238,7 +238,8 @@ impl<G: Game> Directory<G> {
 
     fn open(&self, opening: impl FnOnce(RoomId) -> RoomSpec) -> Arc<RoomHandle<G>> {
         let id = self.next_free();
-        let room = Arc::new(RoomHandle::open(id, opening(id), &self.game, &self.context, &self.pool));
+        let game = Arc::new(G::on_day(&self.game, self.context.clock.unix_day()));
+        let room = Arc::new(RoomHandle::open(id, opening(id), &game, &self.context, &self.pool));
         self.rooms.insert(id, Arc::clone(&room));
         self.context.metrics.rooms.inc();
         room
@@ -248,7 +249,9 @@ impl<G: Game> Directory<G> {
     pub fn restore(&self, entry: SavedEntry, saved: (SavedRoom, Option<G>), sockets: usize) {
         let SavedEntry { id, name, config, code, is_ephemeral } = entry;
         let spec = RoomSpec { name, config, code, is_ephemeral, opener: Hold::default() };
-        let room = RoomHandle::restore(id, spec, saved, sockets, &self.game, &self.context, &self.pool);
+        // Should the room fail, it opens again with the rules of today.
+        let game = Arc::new(G::on_day(&self.game, self.context.clock.unix_day()));
+        let room = RoomHandle::restore(id, spec, saved, sockets, &game, &self.context, &self.pool);
         self.rooms.insert(id, Arc::new(room));
         self.context.metrics.rooms.inc();
         if let Some(code) = code {
@@ -402,7 +405,12 @@ impl<G: Game> Directory<G> {
 
     /// The best public room of a mode, and how full it is.
     fn best(&self, mode: ModeId) -> Option<(Arc<RoomHandle<G>>, Fill)> {
-        let open = |room: &RoomHandle<G>| room.code.is_none() && room.info.config.mode == mode && !room.is_over();
+        // Yesterday's rules are played to the end, and by nobody new.
+        let day = (G::DAILY == Some(mode)).then(|| self.context.clock.unix_day());
+        let today = |room: &RoomHandle<G>| day.is_none_or(|day| room.day == day);
+        let open = |room: &RoomHandle<G>| {
+            room.code.is_none() && room.info.config.mode == mode && today(room) && !room.is_over()
+        };
         let rooms = self.rooms.iter().filter(|room| open(room)).map(|room| (room.id(), fill(&room)));
         matching::best(rooms).and_then(|(id, fill)| Some((self.get(id)?, fill)))
     }

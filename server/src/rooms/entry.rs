@@ -14,6 +14,8 @@ pub struct RoomEntry {
     pub info: RoomInfo,
     pub name: String,
     pub status: Arc<RoomStatus>,
+    /// The day it was opened on, or restored: see `MonoClock::unix_day`.
+    pub day: u32,
     /// The code to join it with, if it is private.
     pub code: Option<RoomCode>,
     /// Whether it ends when it was not played for a while.

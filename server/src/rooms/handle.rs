@@ -97,6 +97,7 @@ impl<G: Game> RoomHandle<G> {
             info: *room.info(),
             name: spec.name,
             status: Arc::new(RoomStatus::new(context.shards.len(), now)),
+            day: context.clock.unix_day(),
             code: spec.code,
             is_ephemeral: spec.is_ephemeral,
         });

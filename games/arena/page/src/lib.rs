@@ -31,7 +31,7 @@ mod stage;
 use broadside_arena::credit::bounty_on;
 use broadside_arena::modes::Mode;
 use broadside_arena::rules::{SCORE_ASSIST, TICK_HZ, round_ticks};
-use broadside_arena::{Arena, ArenaEvent, ArenaInput, ArenaRequest, Craft, LocalPlayerState};
+use broadside_arena::{Arena, ArenaEvent, ArenaInput, ArenaRequest, Craft, LocalPlayerState, Twist};
 use broadside_client::words::{say, say_with};
 use broadside_client::{
     Cartridge, Color, Controls, Cues, Focus, Framing, Image, Page, Pen, Place, Report, Shaders, Sound, Surface,
@@ -79,6 +79,8 @@ struct ArenaPage {
     /// The craft that the player wants, and the one that this room was asked for.
     craft: Craft,
     asked: Option<Craft>,
+    /// The twist of this room, once the player has been told.
+    told: Twist,
 }
 
 impl Cartridge for ArenaPage {
@@ -105,6 +107,7 @@ impl Cartridge for ArenaPage {
             paint: None,
             craft: Craft::default(),
             asked: None,
+            told: Twist::None,
         })
     }
 
@@ -144,6 +147,10 @@ impl Cartridge for ArenaPage {
         (!own.afloat() && own.deaths > 0).then(|| say("ship.sunk"))
     }
 
+    fn summary(mode: &str, day: u32) -> Option<&'static str> {
+        (mode == "daily").then(|| twist_words(Twist::of_day(day)))
+    }
+
     fn score(own: &LocalPlayerState) -> Option<i32> {
         Some(own.score)
     }
@@ -156,7 +163,7 @@ impl Cartridge for ArenaPage {
         self.skip();
         self.stage = Stage::default();
         self.gauges.reset();
-        self.asked = None;
+        (self.asked, self.told) = (None, Twist::None);
         self.sunk_by.clear();
         self.rivals.clear();
         self.backdrop = match place {
@@ -183,6 +190,10 @@ impl Cartridge for ArenaPage {
                     status.is_some_and(|c| Mode::of(c.mode) == Mode::Duel && c.phase != MatchPhase::Waiting);
                 self.heading = live::own_pose(image.view).1;
                 self.gauges.show(&own.current, &self.sunk_by, between_rounds);
+                if own.current.twist != self.told {
+                    self.told = own.current.twist;
+                    cues.toast(twist_words(self.told), "");
+                }
             }
             None => stage.edge = live::spectator_edge(before, client.extent(), image.dt),
         }
@@ -274,7 +285,7 @@ impl Cartridge for ArenaPage {
         let own = client.and_then(|client| client.local_player()).filter(|own| own.afloat());
         let ship = own.map(|own| {
             let (heading, hull) = (own.heading_radians(), own.hull_points());
-            place(own.position).with("heading", heading).with("hull", hull).with("craft", own.spec().name)
+            place(own.position).with("heading", heading).with("hull", hull).with("craft", own.spec().name).with("twist", own.twist.name())
         });
         let me = client.and_then(|client| client.player());
         let others = self.stage.ships.iter().filter(|ship| me.is_some_and(|me| me.0 != ship.player));
@@ -317,6 +328,16 @@ impl ArenaPage {
         }
         // They are shown once, however often the same picture is drawn.
         self.stage.effects.clear();
+    }
+}
+
+/// What is different today.
+fn twist_words(twist: Twist) -> &'static str {
+    match twist {
+        Twist::None => "",
+        Twist::Drift => say("twist.drift"),
+        Twist::BigRocks => say("twist.big-rocks"),
+        Twist::OneHit => say("twist.one-hit"),
     }
 }
 

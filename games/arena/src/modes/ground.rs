@@ -22,7 +22,7 @@ const AXIS_TRIES: usize = 24;
 /// Radius of a mode's arena with few players, world units.
 pub(crate) fn radius(mode: Mode) -> f32 {
     match mode {
-        Mode::Open => RADIUS_MIN,
+        Mode::Open | Mode::Daily => RADIUS_MIN,
         Mode::Teams => TEAMS_RADIUS,
         Mode::Duel => DUEL_RADIUS,
     }
@@ -32,7 +32,7 @@ pub(crate) fn radius(mode: Mode) -> f32 {
 pub(crate) fn is_clear(mode: Mode, at: Vec2, rock: f32) -> bool {
     let apart = |from: Vec2, distance: f32| (at - from).length() > distance + rock + SHIP_RADIUS * 2.0;
     match mode {
-        Mode::Open => true,
+        Mode::Open | Mode::Daily => true,
         Mode::Teams => {
             let base = Vec2::X * (TEAMS_RADIUS * TEAMS_BASE);
             let bases = apart(base, TEAMS_BASE_RADIUS) && apart(-base, TEAMS_BASE_RADIUS);
@@ -47,7 +47,7 @@ impl Referee {
     fn base_of(&self, team: u8, radius: f32) -> Option<(Vec2, f32)> {
         let toward = if team == 0 { -self.axis } else { self.axis };
         match self.mode {
-            Mode::Open => None,
+            Mode::Open | Mode::Daily => None,
             Mode::Teams => Some((toward * (radius * TEAMS_BASE), TEAMS_BASE_RADIUS)),
             Mode::Duel if self.match_state.phase == MatchPhase::Waiting => None,
             Mode::Duel => Some((toward * (radius * DUEL_BASE), 0.0)),

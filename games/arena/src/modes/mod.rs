@@ -34,6 +34,8 @@ pub enum Mode {
     Teams,
     /// Two players, best of five.
     Duel,
+    /// As an open arena, with what the day [changes](crate::Twist).
+    Daily,
 }
 
 impl Mode {
@@ -43,8 +45,15 @@ impl Mode {
         match id.0 {
             1 => Mode::Teams,
             2 => Mode::Duel,
+            3 => Mode::Daily,
             _ => Mode::Open,
         }
+    }
+
+    /// Whether everyone plays alone, without an end.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Mode::Open | Mode::Daily)
     }
 
     /// Its number on the wire.
@@ -85,6 +94,16 @@ pub(crate) const MODES: &[ModeSpec] = &[
         // A second person may still come.
         bots: BotFill::UpTo { players: TEAM_COUNT as u16, after_s: 5 },
         rated: true,
+    },
+    ModeSpec {
+        name: "daily",
+        title: "Daily event",
+        summary: "an open arena with other rules each day",
+        seats_max: rules::PLAYERS_MAX,
+        teams: 0,
+        when_full: WhenFull::OpenRoom,
+        bots: BotFill::Configured,
+        rated: false,
     },
 ];
 

@@ -99,7 +99,7 @@ impl Referee {
     /// A referee that waits for players; `None` in a mode without rounds.
     pub(crate) fn of(mode: Mode) -> Option<Referee> {
         let (rounds, who, zone) = match mode {
-            Mode::Open => return None,
+            Mode::Open | Mode::Daily => return None,
             Mode::Teams => (TEAMS_ROUNDS, TEAMS.map(TeamLabel::Team), Some(zone::neutral(Tick(0)))),
             Mode::Duel => (DUEL_ROUNDS, [TeamLabel::Player(None); TEAM_COUNT], None),
         };
@@ -133,7 +133,7 @@ impl Referee {
         match (self.mode, by.map(usize::from)) {
             (Mode::Teams, Some(by)) if by != team => self.match_state.teams[by].score += TEAMS_SUNK,
             (Mode::Duel, _) => self.match_state.teams[1 - team].score += 1,
-            (Mode::Teams | Mode::Open, _) => {}
+            (Mode::Teams | Mode::Open | Mode::Daily, _) => {}
         }
     }
 

@@ -16,7 +16,7 @@ impl Referee {
     pub(crate) fn team_for_newcomer(&self) -> Option<u8> {
         let teams = &self.match_state.teams;
         match self.mode {
-            Mode::Open => None,
+            Mode::Open | Mode::Daily => None,
             Mode::Teams => {
                 let standing = |team: usize| (teams[team].players, teams[team].rounds, teams[team].score);
                 Some(if standing(1) < standing(0) { 1 } else { 0 })
@@ -29,7 +29,7 @@ impl Referee {
     pub(super) fn can_begin(&self) -> bool {
         let players = self.match_state.teams.map(|team| team.players);
         match self.mode {
-            Mode::Open => false,
+            Mode::Open | Mode::Daily => false,
             // The teams are balanced before it starts.
             Mode::Teams => players.iter().sum::<u16>() >= TEAM_COUNT as u16,
             Mode::Duel => players.iter().all(|players| *players > 0),
