@@ -86,6 +86,9 @@ pub trait Cartridge: Sized + 'static {
         None
     }
 
+    /// A button of the game's own elements was pressed that has this `data-act`.
+    fn press(&mut self, _act: &str) {}
+
     /// Draws the world.
     fn draw(&mut self, image: &Image<'_, Self::Game>, pen: &mut Pen<'_>);
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 pub(crate) const FILE: &str = "page.html";
 
 /// The parts that a page has a place for.
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 15] = [
     "title",
     "description",
     "logo",
@@ -19,6 +19,7 @@ const PARTS: [&str; 14] = [
     "keys-touch",
     "touch",
     "hud",
+    "results",
     "icons",
     "actions",
 ];

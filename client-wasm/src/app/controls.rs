@@ -75,8 +75,8 @@ impl<C: Cartridge> App<C> {
             "close-announcement" => self.lobby.announcement(""),
             "effects" => self.change_effects(),
             "score" => self.toggle_score(),
-            // Another part of the page handles this button.
-            _ => {}
+            // The game's, or that of another part of the page.
+            _ => self.cartridge.press(verb),
         }
     }
 

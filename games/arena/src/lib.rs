@@ -81,7 +81,7 @@ pub use twist::Twist;
 use ai::player::AiPlayer;
 use credit::Wounds;
 use grid::Grid;
-use modes::{Mode, Referee, Zone};
+use modes::{MatchNews, Mode, Referee};
 use rock::RockField;
 
 /// How an arena is set up.
@@ -149,6 +149,8 @@ pub struct Arena {
 pub enum ArenaRequest {
     /// This craft for the next ship; and for the current one, while it has done nothing yet.
     Fly(Craft),
+    /// Another match with the same people, as soon as most want one.
+    Rematch,
 }
 
 /// A seated player.
@@ -161,6 +163,8 @@ struct Seat {
     input: ArenaInput,
     /// When the current ship, or the last one, was launched.
     launched: Tick,
+    /// Whether the player wants to play again.
+    again: bool,
     wounds: Wounds,
     counters: ResultCounters,
 }
@@ -223,8 +227,7 @@ impl Game for Arena {
     type Event = ArenaEvent;
     type PredictionContext = PredictionContext;
     type Request = ArenaRequest;
-    /// The zone to hold, in modes with one.
-    type RoomState = Option<Zone>;
+    type RoomState = MatchNews;
     type Bot = AiPlayer;
 
     fn check_config(config: &ArenaConfig) -> Result<(), String> {
@@ -291,6 +294,7 @@ impl Game for Arena {
             chosen: Craft::default(),
             input: ArenaInput::default(),
             launched: Tick(0),
+            again: false,
             wounds: Wounds::default(),
             counters: ResultCounters::default(),
         });
@@ -355,12 +359,14 @@ impl Game for Arena {
         _tick: Tick,
         _events: &mut Vec<AddressedEvent<ArenaEvent>>,
     ) -> Result<(), RefusedByGame> {
-        let Some(seat) = self.seat_mut(player) else { return Ok(()) };
         match request {
             ArenaRequest::Fly(craft) => {
-                seat.chosen = *craft;
-                seat.own.refit(*craft);
+                if let Some(seat) = self.seat_mut(player) {
+                    seat.chosen = *craft;
+                    seat.own.refit(*craft);
+                }
             }
+            ArenaRequest::Rematch => self.vote_again(player),
         }
         Ok(())
     }
@@ -470,8 +476,9 @@ impl Game for Arena {
         self.referee.as_ref().map(|referee| referee.match_state().state())
     }
 
-    fn room_state(&self) -> Option<Zone> {
-        self.referee.as_ref().and_then(|referee| referee.match_state().zone())
+    fn room_state(&self) -> MatchNews {
+        let Some(referee) = &self.referee else { return MatchNews::default() };
+        MatchNews { zone: referee.match_state().zone(), again: self.votes_again() }
     }
 
     fn extent(&self) -> u16 {
@@ -487,7 +494,7 @@ impl Game for Arena {
         for seat in self.seats() {
             seat.own.hash(&mut hash);
             seat.wounds.hash(&mut hash);
-            hash.u64(u64::from(seat.chosen.number()));
+            hash.u64(u64::from(seat.chosen.number()) << 1 | u64::from(seat.again));
             hash.u64(u64::from(seat.launched.0) << 24 | u64::from(seat.input.aim) << 8 | u64::from(seat.input.buttons));
         }
         for shot in &self.shots {

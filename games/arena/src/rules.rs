@@ -213,6 +213,10 @@ pub const TEAMS_ROUNDS: u8 = 3;
 pub const TEAMS_ROUND: u32 = 240 * TICK_HZ;
 /// Ticks for which the results of a team match are shown.
 pub const TEAMS_RESULTS: u32 = 10 * TICK_HZ;
+/// Ticks until the next match once everyone wants to play again.
+pub const REMATCH_ALL: u32 = TICK_HZ;
+/// Ticks until the next match once most want to play again: the others may leave, or read on.
+pub const REMATCH_MOST: u32 = 4 * TICK_HZ;
 /// Points that win a round, without those of [`TEAMS_GOAL_EACH`].
 pub const TEAMS_GOAL: u32 = 40;
 /// Additional points that win a round, for each player: with more players, more ships are sunk.

@@ -14,23 +14,27 @@ const AHEAD: f32 = 0.6;
 /// Held for the boost, and for a mine.
 const BOOST: u32 = Controls::OWN;
 const MINE: u32 = Controls::OWN << 1;
+/// Pressed to play again, while the results are shown.
+pub(crate) const AGAIN: u32 = Controls::OWN << 2;
 
-/// The bits of a key: Shift boosts, Q leaves a mine.
+/// The bits of a key: Shift boosts, Q leaves a mine, G asks for a rematch.
 #[must_use]
 pub(crate) fn key(code: &str) -> u32 {
     match code {
         "ShiftLeft" | "ShiftRight" => BOOST,
         "KeyQ" => MINE,
+        "KeyG" => AGAIN,
         code => Controls::usual_key(code),
     }
 }
 
-/// The bits of a gamepad's button: the left bumper boosts, B leaves a mine.
+/// The bits of a gamepad's button: the left bumper boosts, B leaves a mine, Y asks for a rematch.
 #[must_use]
 pub(crate) fn gamepad_button(number: u32) -> u32 {
     match number {
         4 => BOOST,
         1 => MINE,
+        3 => AGAIN,
         number => Controls::usual_gamepad_button(number),
     }
 }

@@ -11,6 +11,7 @@
 //! | `helm` | what keys, mouse and thumbs mean |
 //! | `gauges` | hull, shield, powers |
 //! | `rivals` | runs, revenge, and what sank the own ship |
+//! | `rematch` | the button to play again |
 //! | `notes` | the line about the zone and the round |
 //! | `sounds`, `cues` | how it sounds, and when |
 
@@ -22,6 +23,7 @@ mod helm;
 mod hulls;
 mod live;
 mod notes;
+mod rematch;
 mod rivals;
 mod scene;
 mod shapes;
@@ -44,6 +46,7 @@ use glam::Vec2;
 use backdrop::Backdrop;
 use flat::Flat;
 use gauges::Gauges;
+use rematch::Rematch;
 use rivals::{Kill, Rivals, Word};
 use scene::{Moment, Names, Scene, paint_named};
 use stage::Stage;
@@ -81,6 +84,7 @@ struct ArenaPage {
     asked: Option<Craft>,
     /// The twist of this room, once the player has been told.
     told: Twist,
+    rematch: Rematch,
 }
 
 impl Cartridge for ArenaPage {
@@ -108,6 +112,7 @@ impl Cartridge for ArenaPage {
             craft: Craft::default(),
             asked: None,
             told: Twist::None,
+            rematch: Rematch::new(page)?,
         })
     }
 
@@ -115,15 +120,25 @@ impl Cartridge for ArenaPage {
         let input = helm::input(controls, self.heading);
         self.burning = input.has(ArenaInput::THRUST);
         self.boosting = input.has(ArenaInput::BOOST);
+        self.rematch.hold(controls.holds(helm::AGAIN));
         input
     }
 
     fn poll_request(&mut self) -> Option<ArenaRequest> {
+        if self.rematch.poll() {
+            return Some(ArenaRequest::Rematch);
+        }
         if self.asked == Some(self.craft) {
             return None;
         }
         self.asked = Some(self.craft);
         Some(ArenaRequest::Fly(self.craft))
+    }
+
+    fn press(&mut self, act: &str) {
+        if act == "rematch" {
+            self.rematch.ask();
+        }
     }
 
     fn key(code: &str) -> u32 {
@@ -205,7 +220,8 @@ impl Cartridge for ArenaPage {
         stage.bounty = bounty_on(mode, client.board()).map(|player| player.0);
         stage.ghost = image.authority.and_then(live::own_look);
         stage.record_teams();
-        stage.zone = client.room_state().as_ref().map(|zone| live::zone_look(zone, image.view.tick));
+        stage.zone = client.room_state().zone.as_ref().map(|zone| live::zone_look(zone, image.view.tick));
+        self.rematch.show(client.match_status().filter(|_| !image.spectating), client.room_state().again);
         stage.add_shot_effects();
         cues::play(stage, 0, cues);
         cues::drive(stage, cues);
@@ -271,7 +287,7 @@ impl Cartridge for ArenaPage {
     }
 
     fn match_note(&self, match_status: &MatchStatus, image: &Image<'_, Arena>) -> String {
-        notes::note(match_status, image.client.room_state().as_ref(), self.stage.own_team())
+        notes::note(match_status, image.client.room_state().zone.as_ref(), self.stage.own_team())
     }
 
     fn choose(&mut self, what: &str, name: &str) {

@@ -23,6 +23,8 @@ pub struct Pilot {
     ai: Ai,
     /// The craft that it flies, until it has asked for it.
     wanted: Option<Craft>,
+    /// Whether it has agreed to play again.
+    agreed: bool,
     scene: Scene,
     seen: Option<Tick>,
 }
@@ -44,6 +46,7 @@ impl Bot<Arena> for AiPlayer {
         AiPlayer::Ai(Box::new(Pilot {
             ai: Ai::new(seed, skill),
             wanted: Some(wanted),
+            agreed: false,
             scene: Scene::default(),
             seen: None,
         }))
@@ -61,6 +64,11 @@ impl Bot<Arena> for AiPlayer {
 
     fn request(&mut self, view: &BotView<'_, Arena>) -> Option<ArenaRequest> {
         let AiPlayer::Ai(pilot) = self else { return None };
+        // A bot never asks first: people decide how long they look at the results.
+        let again = view.room_state.again > 0;
+        if std::mem::replace(&mut pilot.agreed, again) != again && again {
+            return Some(ArenaRequest::Rematch);
+        }
         let wanted = pilot.wanted.take()?;
         (wanted != view.own.craft).then_some(ArenaRequest::Fly(wanted))
     }
@@ -78,7 +86,7 @@ impl Pilot {
         if self.seen != Some(view.snapshot_tick) {
             self.seen = Some(view.snapshot_tick);
             self.scene.fill(view.replica.records());
-            self.scene.zone = *view.room_state;
+            self.scene.zone = view.room_state.zone;
         }
         let ships_at = f64::from(view.snapshot_tick.0);
         self.ai.think(&Seen { tick: view.tick, own: view.own, scene: &self.scene, ships_at })

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`referee`] | the phases of a match, from waiting to the results, and its winner |
 //! | [`teams`] | team membership and friends |
+//! | [`rematch`] | players who want to play again |
 //! | [`zone`] | the zone that a team holds for points |
 //! | [`ground`] | the size of the arena, the positions of rocks and of launches |
 
 pub(super) mod ground;
 pub(super) mod referee;
+pub(super) mod rematch;
 pub(super) mod teams;
 pub(super) mod zone;
 
@@ -20,6 +22,15 @@ use crate::rules;
 
 pub(super) use referee::Referee;
 pub use zone::Zone;
+
+/// What every client of a room knows of it, beyond scores and the match status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MatchNews {
+    /// The zone to hold, in modes with one.
+    pub zone: Option<Zone>,
+    /// Players who want to play again, while the results are shown.
+    pub again: u16,
+}
 
 /// Number of teams of a match.
 pub(crate) const TEAM_COUNT: usize = 2;

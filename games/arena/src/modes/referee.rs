@@ -233,7 +233,11 @@ impl Arena {
             MatchPhase::Open | MatchPhase::Waiting if ready => self.start_match(referee, tick),
             MatchPhase::Open | MatchPhase::Waiting => {}
             MatchPhase::Results if referee.is_due(tick) && ready => self.start_match(referee, tick),
-            MatchPhase::Results if referee.is_due(tick) => referee.wait(),
+            MatchPhase::Results if referee.is_due(tick) => {
+                self.forget_votes();
+                referee.wait();
+            }
+            MatchPhase::Results if ready => self.hear_votes(referee, tick),
             MatchPhase::Results => {}
             MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause if referee.deserted().is_some() => {
                 // The team that is left has won, whatever the score.
@@ -255,6 +259,7 @@ impl Arena {
         referee.wait();
         self.balance(referee);
         self.count_players(referee);
+        self.forget_votes();
         for seat in self.seats.iter_mut().flatten() {
             (seat.own.score, seat.own.kills, seat.own.deaths) = (0, 0, 0);
             seat.counters = ResultCounters::default();

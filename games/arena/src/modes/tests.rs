@@ -3,10 +3,10 @@
 use glam::Vec2;
 
 use super::super::rules::{
-    COUNTDOWN, DUEL_RESULTS, DUEL_ROUND, DUEL_ROUNDS, HULL_MAX, PAUSE, RAIL_DAMAGE, SHOT_DAMAGE, TEAMS_RESULTS,
-    TEAMS_ROUND, TEAMS_SUNK, TICK_HZ, ZONE_FULL,
+    COUNTDOWN, DUEL_RESULTS, DUEL_ROUND, DUEL_ROUNDS, HULL_MAX, PAUSE, RAIL_DAMAGE, REMATCH_ALL, REMATCH_MOST,
+    SHOT_DAMAGE, TEAMS_RESULTS, TEAMS_ROUND, TEAMS_SUNK, TICK_HZ, ZONE_FULL,
 };
-use super::super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, LocalPlayerState, fields};
+use super::super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, ArenaRequest, LocalPlayerState, fields};
 use super::referee::Match;
 use crate::modes::Mode;
 use broadside_shared::game::{AddressedEvent, Game, PlayerInput, PlayerTotals, TeamLabel};
@@ -112,6 +112,37 @@ impl Scene {
     fn teams(&self) -> [usize; 2] {
         [0, 1].map(|team| self.arena.seats().filter(|seat| seat.own.team == Some(team)).count())
     }
+}
+
+#[test]
+fn those_who_want_to_play_again_need_not_wait_for_the_end_of_the_results() {
+    let results = |votes: u16| {
+        let mut scene = Scene::new(Mode::Teams, 5);
+        scene.run(1);
+        let ask = |scene: &mut Scene, player: u16| {
+            let (player, tick) = (PlayerId(player), scene.tick.after(1));
+            let asked = scene.arena.handle_request(player, &ArenaRequest::Rematch, tick, &mut scene.events);
+            asked.expect("it is never refused");
+        };
+        ask(&mut scene, 0);
+        assert_eq!(scene.arena.room_state().again, 0, "no match is over");
+        let tick = scene.tick;
+        let referee = scene.arena.referee.as_mut().expect("a mode with rounds");
+        referee.match_state.phase = MatchPhase::Results;
+        referee.match_state.ends = Some(tick.after(TEAMS_RESULTS));
+        scene.run(1);
+        (0..votes).for_each(|player| ask(&mut scene, player));
+        assert_eq!(scene.arena.room_state().again, votes);
+        let from = scene.tick;
+        while scene.match_state().phase == MatchPhase::Results {
+            scene.run(1);
+        }
+        assert_eq!((scene.match_state().phase, scene.arena.room_state().again), (MatchPhase::Countdown, 0));
+        scene.tick.since(from)
+    };
+    assert_eq!(results(2), TEAMS_RESULTS - 1, "less than half");
+    assert_eq!(results(3), REMATCH_MOST + 1);
+    assert_eq!(results(5), REMATCH_ALL + 1);
 }
 
 #[test]
