@@ -267,7 +267,7 @@ const build = () => {
   });
   dialog.replaceChildren(
     make("h2", { id: "settings-title", textContent: say("settings") }),
-    section("video", stored("effects", ["auto", "full", "medium", "low", "simple"], (value) => say(`effects.${value}`)), stored("cap", [0, 120, 60, 30], (value) => (value ? String(value) : say("set.cap.0"))), ...["craft", "paint"].flatMap(chosen)),
+    section("video", stored("effects", ["auto", "full", "medium", "low", "simple"], (value) => say(`effects.${value}`)), stored("cap", [0, 120, 60, 30], (value) => (value ? String(value) : say("set.cap.0"))), ...["craft", "paint", "trail"].flatMap(chosen)),
     section("sound", volume("volume", 70), volume("effectsVolume", 100), volume("musicVolume", 100), volume("voiceVolume", 100), isOn("muted"), isOn("score", true)),
     controls(),
     network(),

@@ -11,6 +11,7 @@
 //! | `helm` | what keys, mouse and thumbs mean |
 //! | `gauges` | hull, shield, powers |
 //! | `rivals` | runs, revenge, and what sank the own ship |
+//! | `trail` | what the own ship leaves behind |
 //! | `rematch` | the button to play again |
 //! | `notes` | the line about the zone and the round |
 //! | `sounds`, `cues` | how it sounds, and when |
@@ -29,6 +30,7 @@ mod scene;
 mod shapes;
 mod sounds;
 mod stage;
+mod trail;
 
 use broadside_arena::credit::bounty_on;
 use broadside_arena::modes::Mode;
@@ -50,6 +52,7 @@ use rematch::Rematch;
 use rivals::{Kill, Rivals, Word};
 use scene::{Moment, Names, Scene, paint_named};
 use stage::Stage;
+use trail::Trail;
 
 broadside_client::page!(ArenaPage);
 
@@ -79,6 +82,7 @@ struct ArenaPage {
     sunk_by: String,
     rivals: Rivals,
     paint: Option<Color>,
+    trail: Trail,
     /// The craft that the player wants, and the one that this room was asked for.
     craft: Craft,
     asked: Option<Craft>,
@@ -94,7 +98,7 @@ impl Cartridge for ArenaPage {
     const FRAMING: Framing =
         Framing { shown: Vec2::new(1440.0, 900.0), lead: Vec2::new(120.0, 80.0), shake: 13.0, whole: false };
     const BACKGROUND: Color = flat::SPACE;
-    const CHOICES: &'static [&'static str] = &["craft", "paint"];
+    const CHOICES: &'static [&'static str] = &["craft", "paint", "trail"];
 
     fn new(page: &Page<'_>) -> Result<Self, String> {
         Ok(ArenaPage {
@@ -109,6 +113,7 @@ impl Cartridge for ArenaPage {
             sunk_by: String::new(),
             rivals: Rivals::default(),
             paint: None,
+            trail: Trail::default(),
             craft: Craft::default(),
             asked: None,
             told: Twist::None,
@@ -215,6 +220,7 @@ impl Cartridge for ArenaPage {
         stage.followed = image.followed().map(|player| player.0);
         stage.away = live::away(stage, |player| client.is_away(player));
         stage.paint = self.paint;
+        stage.trail = self.trail;
         stage.nemesis = self.rivals.nemesis();
         let mode = client.mode().map_or(Mode::Open, Mode::of);
         stage.bounty = bounty_on(mode, client.board()).map(|player| player.0);
@@ -293,6 +299,7 @@ impl Cartridge for ArenaPage {
     fn choose(&mut self, what: &str, name: &str) {
         match what {
             "craft" => self.craft = Craft::named(name),
+            "trail" => self.trail = Trail::named(name),
             _ => self.paint = paint_named(name),
         }
     }

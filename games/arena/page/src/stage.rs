@@ -10,6 +10,8 @@ use broadside_client::Color;
 use broadside_client::words::say;
 use glam::Vec2;
 
+use crate::trail::Trail;
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ShipLook {
     /// Its entity number, which identifies it from image to image.
@@ -179,6 +181,8 @@ pub(crate) struct Stage {
     pub(crate) away: Vec<u16>,
     /// The color that the player has chosen for the own ship.
     pub(crate) paint: Option<Color>,
+    /// What the own ship leaves behind.
+    pub(crate) trail: Trail,
     /// The player to take revenge on.
     pub(crate) nemesis: Option<u16>,
     /// The player with a bounty.

@@ -3,15 +3,19 @@
 use std::f32::consts::TAU;
 
 use broadside_arena::rules::MINE_BLAST;
-use broadside_client::{Camera, Color, FlatPen};
+use broadside_client::{Camera, Color, FlatPen, ParticleShape};
 use glam::Vec2;
 
+use crate::hulls::HULL;
 use crate::scene::objects::boon_color;
 use crate::scene::paint_of;
 use crate::stage::{Effect, Stage};
+use crate::trail::Trail;
 
 /// Most flashes at a time; among that many, one more is not missed.
 const FLASHES_MAX: usize = 96;
+/// Pieces per second of a trail that is usual in number.
+const TRAIL: f32 = 24.0;
 /// Rays of a wreck.
 const RAYS: u32 = 11;
 
@@ -38,6 +42,8 @@ struct Flash {
 #[derive(Debug, Default)]
 pub(crate) struct Flashes {
     alive: Vec<Flash>,
+    /// Pieces of the trail still to be added.
+    owed: f32,
 }
 
 impl Flashes {
@@ -48,6 +54,7 @@ impl Flashes {
             flash.at += flash.velocity * dt;
         }
         self.alive.retain(|flash| flash.age < flash.life);
+        self.trail(stage, dt);
         for effect in &stage.effects {
             match *effect {
                 Effect::Fired { player, at, .. } => {
@@ -82,6 +89,23 @@ impl Flashes {
                 }
                 Effect::Dealt { .. } | Effect::Judged { .. } => {}
             }
+        }
+    }
+
+    /// What the own ship leaves behind; the usual trail is left out here, for the flames are enough.
+    fn trail(&mut self, stage: &Stage, dt: f32) {
+        let burning = stage.own_ship().filter(|ship| ship.thrust && stage.trail != Trail::Usual);
+        let Some(ship) = burning else { return };
+        let look = stage.trail.look();
+        self.owed += TRAIL * look.share * dt;
+        while self.owed >= 1.0 {
+            self.owed -= 1.0;
+            let shape = if look.shape == ParticleShape::Ring { FlashShape::Ring } else { FlashShape::Disc };
+            let dark = if look.shape == ParticleShape::Smoke { 0.7 } else { 0.2 };
+            let color = paint_of(stage, ship.player).mix(Color::hex(0x0a_1020), dark);
+            let at = ship.at - Vec2::from_angle(ship.heading) * HULL;
+            let velocity = ship.velocity * 0.2;
+            self.add(Flash { velocity, ..flash(shape, at, color, look.size, look.life) });
         }
     }
 

@@ -7,6 +7,7 @@ use super::paint_of;
 use crate::hulls::{HULL, engines, silhouette, size};
 use crate::shapes;
 use crate::stage::{Effect, ShipLook, Stage};
+use crate::trail::Trail;
 
 /// Particles of exhaust per second at full thrust.
 const EXHAUST: f32 = 46.0;
@@ -71,8 +72,9 @@ impl Ships {
                 continue;
             }
             let color = paint_of(stage, ship.player);
-            exhaust(ship, memory, color, dt, particles, random);
             let own = stage.own == Some(ship.player);
+            let trail = if own { stage.trail } else { Trail::Usual };
+            exhaust(ship, memory, (color, trail), dt, particles, random);
             let flame = flame_of(ship, color, own, stage.paint);
             draw_one(ship, memory, (color, flame), own, seconds, batch);
         }
@@ -168,27 +170,19 @@ fn draw_one(
 fn exhaust(
     ship: &ShipLook,
     memory: &mut Memory,
-    color: Color,
+    (color, trail): (Color, Trail),
     dt: f32,
     particles: &mut Particles,
     random: &mut Random,
 ) {
     let bow = Vec2::from_angle(ship.heading);
-    memory.owed += EXHAUST * memory.burn * particles.share() * dt;
+    memory.owed += EXHAUST * trail.look().share * memory.burn * particles.share() * dt;
     let (behind, apart) = engines(silhouette(ship.craft, ship.team, ship.player, false));
     while memory.owed >= 1.0 {
         memory.owed -= 1.0;
         let side = bow.perp() * (HULL * apart * random.bell());
-        let hot = Color::hex(0x8fdcff).mix(color, 0.55);
         let at = ship.at - bow * (HULL * (behind + 0.5)) + side - ship.velocity * (dt * random.unit());
-        let trail = Particle::new(
-            ParticleShape::Glow,
-            at,
-            random.range(0.35, 0.75),
-            (6.5, 1.5),
-            (hot.alpha(0.42), color.alpha(0.0)),
-        );
-        particles.add(trail.flying(ship.velocity * 0.35 - bow * 170.0 + random.direction() * 26.0, 2.2));
+        particles.add(trail.particle(at, (ship.velocity, bow * -170.0), color, random));
     }
     let bad = (0.42 - ship.hull).max(0.0) / 0.42;
     if random.unit() < bad * dt * 26.0 * particles.share() {
