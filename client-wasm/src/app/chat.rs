@@ -65,7 +65,7 @@ impl<C: Cartridge> App<C> {
         }
     }
 
-    fn remember_request(&mut self, id: Option<u32>, pending: PendingRequest) -> bool {
+    pub(super) fn remember_request(&mut self, id: Option<u32>, pending: PendingRequest) -> bool {
         let Some(id) = id else {
             self.chat.notice(say("request.too-many"));
             return false;

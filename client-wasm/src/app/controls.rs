@@ -49,6 +49,7 @@ impl<C: Cartridge> App<C> {
             }
             "scores" => self.toggle_scores(),
             "next" => self.follow_another(1),
+            "free" => self.free_camera(),
             "previous" => self.follow_another(-1),
             "rooms" => self.request_rooms(),
             "create" => self.create_room(what),

@@ -9,6 +9,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 use glam::Vec2;
 
+use super::free_camera::FreeCamera;
 use super::{App, wiring};
 use crate::browser;
 use crate::cartridge::{Cartridge, Focus, Place};
@@ -228,6 +229,7 @@ impl<C: Cartridge> App<C> {
     fn show_room(&mut self, spectating: bool, resumed: bool) {
         let last_used = self.devices.borrow().last_used;
         self.play.reset();
+        self.free = FreeCamera::default();
         self.enter_place(Place::Room);
         self.screens.face(if spectating { Face::Spectate } else { Face::Play }, last_used);
         self.screens.focus_game();

@@ -23,7 +23,7 @@ use crate::input::gamepad_shell;
 use crate::input::keys::Command;
 use crate::probe::Report;
 use crate::sound::{Ear, SoundId};
-use crate::words::say_or;
+use crate::words::{say, say_or};
 
 /// Longest time that one image advances the world, in seconds: after a stall the world jumps instead of rushing.
 const DT_MAX: f32 = 0.1;
@@ -144,7 +144,17 @@ impl<C: Cartridge> App<C> {
         let mut devices = self.devices.borrow_mut();
         // In a menu and in an open scoreboard, keys move the focus.
         devices.steering = playing && !self.screens.paused() && !self.scoreboard.is_pinned();
-        let held = if devices.steering && self.flow.is_spectating() { devices.held.buttons() } else { 0 };
+        let watches = devices.steering && self.flow.is_spectating();
+        let mut held = if watches { devices.held.buttons() } else { 0 };
+        if C::FRAMING.whole {
+            // Nothing to look around in: what would move the camera changes the player as well.
+            held |= if held & Controls::PRIMARY != 0 { Controls::RIGHT } else { 0 };
+        } else if devices.held.is_down("Space") {
+            held |= Controls::RIGHT;
+        } else if devices.held.is_down("KeyA") || devices.held.is_down("KeyD") {
+            // They move the free camera.
+            held &= !(Controls::LEFT | Controls::RIGHT);
+        }
         let face = match *self.flow.state() {
             PageState::Title => Face::Menu,
             PageState::Playing { .. } if self.flow.is_spectating() => Face::Spectate,
@@ -167,7 +177,7 @@ impl<C: Cartridge> App<C> {
         let pressed = held & !std::mem::replace(&mut self.held, held);
         if pressed & Controls::LEFT != 0 {
             self.follow_another(-1);
-        } else if pressed & (Controls::RIGHT | Controls::PRIMARY) != 0 {
+        } else if pressed & Controls::RIGHT != 0 {
             self.follow_another(1);
         }
     }
@@ -211,6 +221,7 @@ impl<C: Cartridge> App<C> {
         self.take_events();
         let focus = self.stage(dt, |cartridge, image, _| cartridge.focus(image)).flatten();
         self.focus = focus.unwrap_or(Focus::at(self.focus.at));
+        self.look_freely(browser::now_ms(), dt);
         let devices = self.devices.borrow();
         let is_mouse = devices.last_used == LastUsed::Mouse && !self.flow.is_spectating();
         let pointer = if is_mouse { devices.pointer } else { Vec2::ZERO };
@@ -233,7 +244,8 @@ impl<C: Cartridge> App<C> {
         let image = image_of(client, &self.flow, &self.lab, 0.0);
         let meter = Meter { ping_ms: client.stats().rtt_ms, fps: self.fps(), muted: self.speaker.volumes().muted };
         if self.flow.is_spectating() {
-            self.screens.show_followed(client.following().and_then(|player| client.name_of(player)).unwrap_or("…"));
+            let name = client.following().map_or(say("replay.free"), |player| client.name_of(player).unwrap_or("…"));
+            self.screens.show_followed(name);
         }
         let names = |player: PlayerId| client.name_of(player).unwrap_or("…");
         let team_of = |player: PlayerId| cartridge.team_of(player);
@@ -344,6 +356,7 @@ impl<C: Cartridge> App<C> {
             .with("images", self.images)
             .with("link", self.lab.settings.link.name)
             .with("replay", self.report_replay())
+            .with("camera", Report::new().with("x", self.camera.at.x).with("y", self.camera.at.y))
             .with("net", self.report_net());
         self.cartridge.report(client, report).into()
     }

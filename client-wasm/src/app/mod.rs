@@ -9,6 +9,7 @@
 //! | `chat` | topics, chat, notices, replies |
 //! | `network_lab` | the net graph and the network lab |
 //! | `replay` | a recorded match, and what its bar and its keys do |
+//! | `free_camera` | where keys and pointers take the picture of a replay or of a spectator |
 //! | `scoreboard` | when the scoreboard is open, and what a click on it does |
 //! | `image` | one drawn image, and the client's ticks between images |
 //! | `drawing` | which renderer draws |
@@ -22,6 +23,7 @@ mod chat;
 mod controls;
 mod drawing;
 mod flow;
+mod free_camera;
 mod image;
 mod lobby;
 mod network_lab;
@@ -64,6 +66,7 @@ use crate::settings::Settings;
 use crate::sound::{Sounds, Speaker};
 use chat::PendingRequest;
 use drawing::Drawing;
+use free_camera::FreeCamera;
 use replay::WatchedReplay;
 
 pub(crate) struct App<C: Cartridge> {
@@ -100,6 +103,7 @@ pub(crate) struct App<C: Cartridge> {
     focus: Focus,
     /// What a spectator holds down.
     held: u32,
+    free: FreeCamera,
     /// The app itself, for callbacks.
     shared: Weak<RefCell<App<C>>>,
     /// Called by the socket on every arrival.
@@ -183,6 +187,7 @@ impl<C: Cartridge> App<C> {
             seen_at: Vec2::ZERO,
             focus: Focus::at(Vec2::ZERO),
             held: 0,
+            free: FreeCamera::default(),
             shared: Weak::new(),
             wake,
             devices: Rc::new(RefCell::new(devices)),

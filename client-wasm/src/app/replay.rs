@@ -14,6 +14,7 @@ use glam::Vec2;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, KeyboardEvent};
 
+use super::free_camera::PAN;
 use super::{App, wiring};
 use crate::browser;
 use crate::cartridge::{Cartridge, Focus, Place};
@@ -36,16 +37,12 @@ const STEPPING_MS: f64 = 12.0;
 const SEEKING_MS: f64 = 40.0;
 /// Shortest time between two changes of the address, in milliseconds; browsers refuse more.
 const ADDRESS_MS: f64 = 500.0;
-/// How fast keys move the camera, in views per second.
-const PAN: f32 = 0.6;
 
 /// The match that is watched.
 pub(super) struct WatchedReplay<G: Game> {
     pub(super) playback: Playback<G>,
     /// Where the camera is while it follows nobody.
     free_at: Vec2,
-    /// Where the pointer was that drags the picture, in CSS pixels.
-    dragged: Option<(i32, Vec2)>,
     /// When the seek under way began, and how long the last one took, in milliseconds.
     seek_began_ms: Option<f64>,
     seek_ms: f64,
@@ -139,7 +136,6 @@ impl<C: Cartridge> App<C> {
         let mut replay = WatchedReplay {
             playback,
             free_at: Vec2::ZERO,
-            dragged: None,
             seek_began_ms: None,
             seek_ms: 0.0,
             is_address_due: false,
@@ -221,15 +217,6 @@ impl<C: Cartridge> App<C> {
             None => Focus::at(self.focus.at),
         };
         self.camera.follow(self.focus.at, self.focus.velocity, Vec2::ZERO, elapsed);
-    }
-
-    /// Where the keys push the camera, at most 1 in length, y down.
-    fn pan(&self) -> Vec2 {
-        let devices = self.devices.borrow();
-        let axis = |less: &str, more: &str| {
-            f32::from(u8::from(devices.held.is_down(more))) - f32::from(u8::from(devices.held.is_down(less)))
-        };
-        Vec2::new(axis("KeyA", "KeyD"), axis("KeyW", "KeyS")).clamp_length_max(1.0)
     }
 
     fn show_replay_bar(&mut self, now_ms: f64) {
@@ -344,14 +331,12 @@ impl<C: Cartridge> App<C> {
         event.prevent_default();
     }
 
-    /// A pointer that is down over the picture is at this place, in CSS pixels; `is_new` if it just came down.
-    pub(super) fn drag_replay(&mut self, pointer: i32, at: Vec2, is_new: bool) {
-        let units = self.camera.half.x * 2.0 / self.canvas.client_width().max(1) as f32;
-        let Some(replay) = watched_mut(&mut self.replay).filter(|_| !C::FRAMING.whole) else { return };
-        let before = replay.dragged.replace((pointer, at)).filter(|(dragged, _)| *dragged == pointer && !is_new);
-        let Some((_, before)) = before.filter(|(_, before)| *before != at) else { return };
-        replay.follow(None, self.camera.at);
-        replay.free_at -= (at - before) * units;
+    /// The picture was dragged by this much, in world units.
+    pub(super) fn push_replay(&mut self, by: Vec2) {
+        if let Some(replay) = watched_mut(&mut self.replay) {
+            replay.follow(None, self.camera.at);
+            replay.free_at += by;
+        }
     }
 
     /// Asks for the recording of the match whose results are shown, once, and shows a link to it.

@@ -161,7 +161,7 @@ fn attach_lab<C: Cartridge>(app: &Shared<C>, document: &Document) -> Result<(), 
     Ok(())
 }
 
-/// Connects the keys of a replay, and pointers that drag its picture.
+/// Connects the keys of a replay, and pointers that drag its picture or a spectator's.
 fn attach_replay<C: Cartridge>(app: &Shared<C>, document: &Document, canvas: &HtmlElement) {
     let shared = Rc::clone(app);
     listen(document, "keydown", move |event: KeyboardEvent| {
@@ -172,7 +172,7 @@ fn attach_replay<C: Cartridge>(app: &Shared<C>, document: &Document, canvas: &Ht
         listen(canvas, kind, move |event: PointerEvent| {
             if event.buttons() & 1 != 0 {
                 let at = Vec2::new(event.client_x() as f32, event.client_y() as f32);
-                with(&shared, |app| app.drag_replay(event.pointer_id(), at, kind == "pointerdown"));
+                with(&shared, |app| app.drag_picture(event.pointer_id(), at, kind == "pointerdown"));
             }
         });
     }

@@ -44,9 +44,9 @@ pub mod shot;
 pub mod spar;
 mod step;
 mod stock;
-pub mod twist;
 #[cfg(test)]
 mod tests;
+pub mod twist;
 
 use fastrand::Rng;
 use glam::Vec2;
@@ -288,7 +288,11 @@ impl Game for Arena {
             self.seats.resize_with(index + 1, || None);
         }
         assert!(self.seats[index].is_none(), "player {player} is already seated");
-        let own = LocalPlayerState { team: self.enlist(), twist: self.twist, ..LocalPlayerState::ashore(player, self.border) };
+        let own = LocalPlayerState {
+            team: self.enlist(),
+            twist: self.twist,
+            ..LocalPlayerState::ashore(player, self.border)
+        };
         self.seats[index] = Some(Seat {
             own,
             chosen: Craft::default(),

@@ -14,16 +14,16 @@ pub const REFERENCE: (u64, u32, u32) = (2024, 10_000, 1_000);
 
 /// The hashes of [`REFERENCE`], natively and in wasm. They change with the rules, and only with them.
 pub const REFERENCE_HASHES: [u64; 10] = [
-    0x70ee_3dc0_6ddb_1139,
-    0x4a46_bb59_e686_b133,
-    0xfb13_5d7e_e06d_bb0f,
-    0xcaf9_a71f_9d30_5bba,
-    0x396c_b7ef_5302_072c,
-    0x4007_8035_744f_d707,
-    0x8e1a_744a_51dd_b575,
-    0xddac_959a_d3a4_27f8,
-    0xd3b6_43e5_297b_4225,
-    0xdafa_9fe4_1f8c_9cd8,
+    0xf529_86cc_1b8b_075e,
+    0x095c_13d6_addc_be64,
+    0xeb02_e45a_1c9b_7441,
+    0x8a78_1794_be4d_4385,
+    0x5b58_1e5e_ed1a_35bb,
+    0xe6ec_f1f3_db4f_fd63,
+    0x5766_dfa8_5de8_662b,
+    0x72c7_4298_3bc7_2cdd,
+    0xf0b6_d4a8_727d_9782,
+    0x3329_df8a_9ffa_e5d8,
 ];
 
 /// Most players that the script seats at once: enough for the border to grow.

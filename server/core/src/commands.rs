@@ -155,6 +155,8 @@ pub enum RoomCommand<G: Game> {
     RenameQueued(ConnectionId, Name),
     /// The spectator follows this player.
     Follow(SeatAssignment, PlayerId),
+    /// The spectator follows nobody, and looks at this place in world units.
+    Look(SeatAssignment, (i32, i32)),
     /// Keeps a seat until this moment for the holder of this number.
     Reserve(u64, MonoTime, Hold),
     /// Inputs, and when they arrived.

@@ -54,6 +54,7 @@ pub(crate) enum Sent {
     Rename(SeatAssignment, Name),
     RenameQueued(ConnectionId, Name),
     Follow(SeatAssignment, PlayerId),
+    Look(SeatAssignment, (i32, i32)),
     /// With the client's number.
     Request(SeatAssignment, u32),
     /// Likewise.
@@ -73,6 +74,7 @@ impl From<RoomCommand<Toy>> for Sent {
             RoomCommand::Rename(seat, name) => Sent::Rename(seat, name),
             RoomCommand::RenameQueued(connection, name) => Sent::RenameQueued(connection, name),
             RoomCommand::Follow(seat, player) => Sent::Follow(seat, player),
+            RoomCommand::Look(seat, place) => Sent::Look(seat, place),
             RoomCommand::Request(seat, _, id, _) => Sent::Request(seat, id),
             RoomCommand::Scores(seat, _, id) => Sent::Scores(seat, id),
             RoomCommand::Input(seat, packet, _) => Sent::Input(seat, packet.first),

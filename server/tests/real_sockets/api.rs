@@ -278,7 +278,10 @@ async fn the_schema_describes_the_game_and_is_sent_once() {
         ("/event/encoding", json!("bits")),
         ("/request/layout/enum/0/name", json!("fly")),
         ("/request/layout/enum/0/layout/enum/1/name", json!("skiff")),
-        ("/room_state/layout/option/struct/3", json!({ "name": "holder", "layout": { "option": "u8" } })),
+        (
+            "/room_state/layout/struct/0/layout/option/struct/3",
+            json!({ "name": "holder", "layout": { "option": "u8" } }),
+        ),
         ("/correction_causes/5", json!("pickup")),
         ("/messages/client/layout/enum/3", json!({ "name": "leave", "layout": "unit" })),
         ("/messages/update/layout/enum/6/layout/enum/7/layout/enum/0/name", json!("muted")),

@@ -59,6 +59,8 @@ use prediction::SMOOTHED_MAX;
 use session::Session;
 use world::World;
 
+use glam::Vec2;
+
 use crate::game::{Bot as _, Game, check_game};
 use crate::protocol::FrameKind;
 use crate::protocol::codec;
@@ -142,6 +144,12 @@ impl<G: Game> Client<G> {
     /// [`UNANSWERED_MAX`](requests::UNANSWERED_MAX) requests are unanswered.
     pub fn request(&mut self, now: MonoTime, request: Request) -> Option<u32> {
         self.session.request(now, request, &mut self.out)
+    }
+
+    /// Follows nobody from now on and looks at a place, in world units; for spectators. Otherwise as [`Client::request`].
+    pub fn look(&mut self, now: MonoTime, at: Vec2) -> Option<u32> {
+        self.world.following = None;
+        self.request(now, Request::Look { x: at.x as i32, y: at.y as i32 })
     }
 
     /// Sends a request of the game to the room; otherwise as [`Client::request`].

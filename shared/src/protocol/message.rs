@@ -134,6 +134,13 @@ pub enum Request {
     },
     /// Returns the scores of the room of this connection, as [`ServerMsg::Scores`]: for players and spectators.
     Scores,
+    /// Follows nobody and sees the surroundings of a place, in world units; for spectators.
+    Look {
+        /// Along x.
+        x: i32,
+        /// Along y.
+        y: i32,
+    },
 }
 
 /// How a request ended.

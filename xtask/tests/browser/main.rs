@@ -6,6 +6,7 @@
 
 mod access;
 mod admin;
+mod choices;
 mod cluster;
 mod developers;
 mod driver;

@@ -308,7 +308,11 @@ impl Cartridge for ArenaPage {
         let own = client.and_then(|client| client.local_player()).filter(|own| own.afloat());
         let ship = own.map(|own| {
             let (heading, hull) = (own.heading_radians(), own.hull_points());
-            place(own.position).with("heading", heading).with("hull", hull).with("craft", own.spec().name).with("twist", own.twist.name())
+            place(own.position)
+                .with("heading", heading)
+                .with("hull", hull)
+                .with("craft", own.spec().name)
+                .with("twist", own.twist.name())
         });
         let me = client.and_then(|client| client.player());
         let others = self.stage.ships.iter().filter(|ship| me.is_some_and(|me| me.0 != ship.player));

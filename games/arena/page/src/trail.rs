@@ -59,7 +59,13 @@ impl Trail {
 
     /// A particle of it that leaves a ship at `at`; the ship moves with `velocity` and its exhaust with `away` of that.
     #[must_use]
-    pub(crate) fn particle(self, at: Vec2, (velocity, away): (Vec2, Vec2), color: Color, random: &mut Random) -> Particle {
+    pub(crate) fn particle(
+        self,
+        at: Vec2,
+        (velocity, away): (Vec2, Vec2),
+        color: Color,
+        random: &mut Random,
+    ) -> Particle {
         let look = self.look();
         let life = look.life * random.range(0.64, 1.36);
         let hot = Color::hex(0x8f_dcff).mix(color, 0.55);

@@ -1,7 +1,7 @@
 //! Every control message, room update, input packet, player state and event.
 
 use broadside_arena::event::{ArenaEvent, Armour};
-use broadside_arena::modes::{Mode, Zone};
+use broadside_arena::modes::{MatchNews, Mode, Zone};
 use broadside_arena::pickup::Boon;
 use broadside_arena::ship::{Cause, LocalPlayerState};
 use broadside_arena::{Arena, ArenaInput, Border};
@@ -61,6 +61,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
             Request::Handshake => "client-handshake",
             Request::Game { .. } => "client-game",
             Request::Scores => "client-scores",
+            Request::Look { .. } => "client-look",
         },
     };
     let hello =
@@ -93,6 +94,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
         Request::Handshake,
         Request::Game { body: vec![1, 2] },
         Request::Scores,
+        Request::Look { x: 600, y: -200 },
     ];
     let requests = (1..).zip(requests).map(|(id, request)| ClientMsg::Request { id, request });
     let all = all.into_iter().chain(requests);
@@ -255,7 +257,7 @@ fn other_updates() -> Vec<(&'static str, RoomUpdate)> {
         RoomUpdate::Back { player: PlayerId(5) },
         RoomUpdate::Match(match_status()),
         RoomUpdate::Message(Box::new(ServerMsg::ServerNotice(ServerNotice::Muted))),
-        RoomUpdate::State(encode_value(&Some(zone()))),
+        RoomUpdate::State(encode_value(&MatchNews { zone: Some(zone()), again: 2 })),
         RoomUpdate::Bot { player: PlayerId(5) },
     ];
     all.into_iter().map(|update| (update_name(&update), update)).collect()

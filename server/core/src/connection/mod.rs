@@ -550,6 +550,9 @@ impl<G: Game> Connection<G> {
                 result = Err(Refusal::NoSuchPlayer);
             }
         }
+        if let (Ok(()), Some(place), Membership::Seated(room, seat)) = (result, effects.looks_at, &self.membership) {
+            turn.lobby.send(*room, RoomCommand::Look(*seat, place));
+        }
         // The reply goes out before the messages that the request causes.
         if !effects.is_pending {
             self.reply(id, requests::outcome(result), turn);

@@ -38,6 +38,8 @@ pub(super) struct Effects {
     pub(super) unsubscribed: Option<Topic>,
     /// The player that the asker, a spectator, follows from now on.
     pub(super) follows: Option<PlayerId>,
+    /// The place that the asker, a spectator, looks at from now on.
+    pub(super) looks_at: Option<(i32, i32)>,
     /// Whether the asker gives up its seat.
     pub(super) exits: bool,
     pub(super) renamed: Option<Name>,
@@ -92,6 +94,10 @@ pub(super) fn answer<G: Game>(
         }
         Request::Follow { player } => {
             effects.follows = Some(player);
+            if asker.is_spectator { Ok(()) } else { Err(Refusal::NotAllowed) }
+        }
+        Request::Look { x, y } => {
+            effects.looks_at = Some((x, y));
             if asker.is_spectator { Ok(()) } else { Err(Refusal::NotAllowed) }
         }
         // Answered by the room.

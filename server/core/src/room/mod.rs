@@ -37,7 +37,7 @@ use broadside_shared::protocol::snapshot::{SnapshotHead, write_player_state};
 use broadside_shared::recording::batch::Call;
 use broadside_shared::recording::recorder::Recorder;
 use broadside_shared::replication::bits::BitWriter;
-use broadside_shared::replication::cells::LayerSet;
+use broadside_shared::replication::cells::{CellId, LayerSet};
 use broadside_shared::replication::world::{Placement, WorldState};
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 use glam::Vec2;
@@ -147,7 +147,9 @@ struct Seat<G: Game> {
 #[derive(Debug, Clone, Copy)]
 struct Spectating {
     follows: Option<PlayerId>,
-    /// Centre of the area of interest, in cell units: where the followed player was last.
+    /// Whether it looks at a place of its own, and follows nobody.
+    is_free: bool,
+    /// Centre of the area of interest, in cell units: where the followed player was last, or that place.
     focus: Vec2,
     /// The layers that the followed player sees.
     layers: LayerSet,
@@ -231,7 +233,10 @@ impl<G: Game> Room<G> {
             return Err(RoomFull(SPECTATORS_MAX));
         }
         self.spectators += 1;
-        Ok(self.take_seat(name, Some(Spectating { follows: None, focus: Vec2::ZERO, layers: LayerSet::EVERYONE })))
+        Ok(self.take_seat(
+            name,
+            Some(Spectating { follows: None, is_free: false, focus: Vec2::ZERO, layers: LayerSet::EVERYONE }),
+        ))
     }
 
     /// The kill-feed entries of the newest tick, with names.
@@ -251,8 +256,17 @@ impl<G: Game> Room<G> {
         if let Some(Some(Seat { spectating: Some(spectating), .. })) = self.seats.get_mut(usize::from(spectator.0))
             && plays
         {
-            spectating.follows = Some(player);
+            (spectating.follows, spectating.is_free) = (Some(player), false);
             self.following.push((spectator, player));
+        }
+    }
+
+    /// Lets a spectator follow nobody and look at a place in world units; a place beyond the world is one at its end.
+    pub fn look(&mut self, spectator: PlayerId, (x, y): (i32, i32)) {
+        if let Some(Some(Seat { spectating: Some(spectating), .. })) = self.seats.get_mut(usize::from(spectator.0)) {
+            let most = CellId::SIZE * CellId::ROWS as f32 / 2.0;
+            let focus = in_cell_units::<G>(Vec2::new(x as f32, y as f32)).clamp(Vec2::splat(-most), Vec2::splat(most));
+            (spectating.follows, spectating.is_free, spectating.focus) = (None, true, focus);
         }
     }
 
@@ -450,7 +464,8 @@ impl<G: Game> Room<G> {
         }
         for (at, seat) in self.seats.iter_mut().enumerate() {
             let Some(Seat { spectating: Some(spectating), .. }) = seat else { continue };
-            if spectating.follows.is_some_and(|player| self.game.player_state(player).is_some()) {
+            let is_settled = spectating.follows.is_some_and(|player| self.game.player_state(player).is_some());
+            if is_settled || spectating.is_free {
                 continue;
             }
             self.standings.clear();

@@ -60,7 +60,7 @@ impl<G: Game> Room<G> {
             self.seats.resize_with(at + 1, || None);
         }
         let SavedOccupant { name, follows } = occupant;
-        let spectating = Spectating { follows, focus: Vec2::ZERO, layers: LayerSet::EVERYONE };
+        let spectating = Spectating { follows, is_free: false, focus: Vec2::ZERO, layers: LayerSet::EVERYONE };
         let phase = self.phase_load.take(self.config.snapshot_every);
         let seat = Seat::new(name, (!is_player).then_some(spectating), phase);
         let taken = self.seats[at].replace(Seat { away_since: Some(self.stepped), ..seat });

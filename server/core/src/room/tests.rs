@@ -80,6 +80,13 @@ fn a_spectator_uses_no_capacity_follows_a_player_and_is_not_in_the_roster() {
     assert_eq!(room.roster(), [RoomUpdate::Named { player: ann, name: name("Ann") }]);
     room.back(spectator);
     assert_eq!(room.take_following().collect::<Vec<_>>(), [(spectator, ann)], "a new connection is notified again");
+    room.look(spectator, (40, -70));
+    run(&mut room, &mut out, 9..=12);
+    let seen = out.due.iter().find(|due| due.player == spectator).map(|due| due.focus);
+    assert!(seen.is_none_or(|seen| seen == Vec2::new(40.0, -70.0)), "it looks there: {seen:?}");
+    assert_eq!(room.take_following().count(), 0, "and follows nobody");
+    room.follow(spectator, ann);
+    assert_eq!(room.take_following().collect::<Vec<_>>(), [(spectator, ann)]);
     room.leave(spectator);
     assert_eq!((room.players(), room.spectators()), (1, 0));
 }

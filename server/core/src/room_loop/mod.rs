@@ -199,6 +199,7 @@ impl<G: Game> RoomLoop<G> {
             }
             RoomCommand::Scores(seat, connection, id) => self.send_scores(seat, connection, id),
             RoomCommand::Follow(seat, player) if self.seats.is_current(seat) => self.room.follow(seat.player, player),
+            RoomCommand::Look(seat, place) if self.seats.is_current(seat) => self.room.look(seat.player, place),
             RoomCommand::Rename(seat, name) if self.seats.is_current(seat) => self.room.rename(seat.player, &name),
             RoomCommand::RenameQueued(connection, name) => self.rename_queued(connection, &name),
             RoomCommand::Reserve(number, until, hold) => self.reservations.keep(number, until, hold),
@@ -208,6 +209,7 @@ impl<G: Game> RoomLoop<G> {
             | RoomCommand::Resume(..)
             | RoomCommand::Input(..)
             | RoomCommand::Follow(..)
+            | RoomCommand::Look(..)
             | RoomCommand::Rename(..) => {}
             RoomCommand::KeepMinute(id, whom) => self.keep_minute(id, whom),
             RoomCommand::ShardLost(shard) => self.lose_shard(shard),

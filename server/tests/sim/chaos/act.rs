@@ -96,7 +96,9 @@ impl<G: ChaosGame> Run<G> {
             }
             What::Mute(index, other) => (index, Request::Mute { name: self.name_of(other) }),
             What::Unmute(index, other) => (index, Request::Unmute { name: self.name_of(other) }),
-            What::Follow(index, player) => (index, Request::Follow { player: PlayerId(player) }),
+            What::Follow(index, player) if player < 8 => (index, Request::Follow { player: PlayerId(player) }),
+            // Of a place beyond the world, too.
+            What::Follow(index, place) => (index, Request::Look { x: i32::from(place) * 9_000 - 80_000, y: 90 }),
             other => unreachable!("{other:?} is no request"),
         };
         self.request(index, request);

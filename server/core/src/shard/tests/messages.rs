@@ -80,6 +80,7 @@ fn every_request_is_answered_once_and_before_what_it_brings() {
             Request::Report { name: name(), text: text() },
             Request::Unsubscribe { topic: topic() },
             Request::Follow { player: PlayerId(4) },
+            Request::Look { x: 4, y: -4 },
             Request::Handshake,
             Request::Exit,
         ]
