@@ -167,7 +167,7 @@
   };
   show();
   // Whoever keeps a name has their settings in every browser.
-  if (old("broadside.kept")) import(new URL("settings/account.js", document.currentScript.src).href).catch(() => {});
+  if (old("broadside.kept")) import(new URL("settings/account.js", src).href).catch(() => {});
   // The program waits for this; without a table it says keys, and the page's own texts stay English.
   page.language = load().catch((wrong) => console.error(`no texts: ${wrong}`));
 })();

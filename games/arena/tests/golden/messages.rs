@@ -352,7 +352,7 @@ pub(crate) fn own_ship() -> LocalPlayerState {
 /// A player waiting for the next ship, in an arena at rest.
 pub(crate) fn own_wreck() -> LocalPlayerState {
     LocalPlayerState {
-        position: Vec2::new(1400.0, 200.0),
+        position: Vec2::new(1360.0, 200.0),
         heading: 0x0400,
         respawn: 150,
         score: -1,
