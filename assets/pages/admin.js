@@ -156,8 +156,14 @@ function restrictionRow({ name, kind, until_s, reason, imposed_by }) {
   );
 }
 
+/// What the log calls an action, and what the page does.
+const ACTIONS = {
+  announce: say("admin.act.announce"), ban: say("admin.act.ban"), "close room": say("admin.act.close-room"), "handle report": say("admin.act.handle-report"),
+  kick: say("admin.act.kick"), mute: say("admin.act.mute"), role: say("admin.act.role"), unban: say("admin.act.unban"), unmute: say("admin.act.unmute"),
+};
+
 const auditRow = ({ acted_s, actor, action, subject, detail }) =>
-  make("tr", {}, make("td", {}, timeElement(acted_s)), make("td", { dir: "auto" }, actor), make("td", {}, action), make("td", { dir: "auto" }, subject), make("td", { className: "fill", dir: "auto" }, detail));
+  make("tr", {}, make("td", {}, timeElement(acted_s)), make("td", { dir: "auto" }, actor), make("td", {}, ACTIONS[action] ?? action), make("td", { dir: "auto" }, subject), make("td", { className: "fill", dir: "auto" }, detail));
 
 /// A list that comes in pages: `first` replaces what is shown.
 function pages(path, more, take) {
