@@ -54,8 +54,12 @@
     }
   };
 
+  // Only the panel has names for keys of one's own, which the help shows.
+  const help = () => settings.keys && document.querySelector("#keys") && import(panel).catch(() => {});
+
   const changed = () => {
     show();
+    page.language.then(help);
     dispatchEvent(new Event("broadside-settings"));
   };
 
@@ -162,12 +166,11 @@
     page.words = language === PSEUDO ? Object.fromEntries(Object.entries(words).map(([key, text]) => [key, pseudo(text)])) : words;
     // The page comes in English.
     if (language !== LANGUAGES[0]) word(document);
-    // Only there are names for keys of one's own, which the help shows.
-    if (settings.keys && document.querySelector("#keys")) import(panel).catch(() => {});
   };
   show();
   // Whoever keeps a name has their settings in every browser.
-  if (old("broadside.kept")) import(new URL("settings/account.js", src).href).catch(() => {});
+  if (old("broadside.kept")) import(new URL("settings/account.js", src)).catch(() => {});
   // The program waits for this; without a table it says keys, and the page's own texts stay English.
   page.language = load().catch((wrong) => console.error(`no texts: ${wrong}`));
+  page.language.then(help);
 })();
