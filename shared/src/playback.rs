@@ -71,7 +71,7 @@ impl<G: Game> Playback<G> {
     /// # Errors
     /// It is no recording, or one of another game, of other rules, or of another format.
     pub fn new(bytes: Arc<[u8]>, rules: u64) -> Result<Self, RecordingError> {
-        let recording = Recording::open(bytes)?;
+        let recording = Recording::read(bytes)?;
         recording.check::<G>(rules)?;
         let replay = Replay::<G, _>::new(&recording, Tick(0))?;
         let first = replay.tick();

@@ -5,6 +5,7 @@ use broadside_server::recordings::{RecordingId, check};
 use broadside_shared::playback::Playback;
 use broadside_shared::protocol::message::{ClientMsg, Request, ServerMsg};
 use broadside_shared::protocol::room::RoomChoice;
+use broadside_shared::recording::pack;
 use broadside_shared::toy::{DUEL, MATCH, Toy};
 use broadside_shared::trial::rules_hash;
 use broadside_store::moderation::Reports;
@@ -45,6 +46,9 @@ async fn a_match_that_was_played_is_served_and_replays() {
     assert!(reply.header("cache-control").contains("immutable"), "{}", reply.header("cache-control"));
     let playback = Playback::<Toy>::new(reply.body.clone().into(), rules_hash::<Toy>()).expect("a recording");
     assert!(playback.length_s() >= f64::from(MATCH) / 60.0, "{}", playback.length_s());
+    let packed = get(server.address(), &path, &[("accept-encoding", "gzip, br")]).await;
+    assert_eq!((packed.header("content-encoding"), packed.header("vary")), ("br", "accept-encoding"));
+    assert_eq!(pack::unpack(&packed.body).expect("it is small"), reply.body[..], "as whoever has no brotli gets it");
     let tag = reply.header("etag").to_owned();
     assert_eq!(get(server.address(), &path, &[("if-none-match", &tag)]).await.status, 304);
 

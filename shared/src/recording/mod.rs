@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`block`] | the checked blocks that a recording is made of |
 //! | [`batch`] | the ticks of a second: inputs, calls and hashes, and their bytes |
-//! | [`pack`] | whole recordings in fewer bytes, for files |
+//! | `pack` | recordings as they are in files, with the feature `files` |
 //! | [`recorder`] | writes what a room does |
 //! | [`replay`] | steps a recorded world again, and compares |
 //!
@@ -21,6 +21,7 @@
 
 pub mod batch;
 pub mod block;
+#[cfg(feature = "files")]
 pub mod pack;
 pub mod recorder;
 pub mod replay;
@@ -30,6 +31,9 @@ use crate::protocol::name::Name;
 use crate::protocol::room::ModeId;
 use crate::time::Tick;
 use serde::{Deserialize, Serialize};
+
+/// Most bytes of a recording: what a page can hold, and more than any match has.
+pub const RECORDING_MAX: usize = 64 << 20;
 
 /// What a recording begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,7 @@
 //! Steps a recorded world again, and compares it with the recording.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use crate::game::{AddressedEvent, Game, PlayerInput};
 use crate::history::History;
@@ -15,8 +13,7 @@ use thiserror::Error;
 
 use super::batch::{Batch, Call};
 use super::block::{self, BlockKind, MAGIC};
-use super::pack;
-use super::{CheckpointHead, Head};
+use super::{CheckpointHead, Head, RECORDING_MAX};
 
 /// Why a recording cannot be replayed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -34,7 +31,7 @@ pub enum RecordingError {
     OtherRules { recorded: u64, ours: u64 },
     #[error("the recording is damaged from byte {0} on, before its first checkpoint")]
     Damaged(usize),
-    #[error("the recording unpacks to more than {limit} bytes", limit = pack::UNPACKED_MAX)]
+    #[error("the recording unpacks to more than {RECORDING_MAX} bytes")]
     TooLarge,
 }
 
@@ -54,16 +51,17 @@ pub struct Recording<B> {
     blocks: Vec<(BlockKind, Range<usize>)>,
 }
 
-impl Recording<Arc<[u8]>> {
+#[cfg(feature = "files")]
+impl Recording<std::sync::Arc<[u8]>> {
     /// Reads a recording that may be packed, as files are.
     ///
     /// # Errors
     /// As [`Recording::read`], or it is too large.
-    pub fn open(bytes: Arc<[u8]>) -> Result<Self, RecordingError> {
-        match pack::unpack(&bytes) {
-            Ok(Cow::Owned(unpacked)) => Recording::read(unpacked.into()),
-            Ok(Cow::Borrowed(_)) => Recording::read(bytes),
-            Err(_) => Err(RecordingError::TooLarge),
+    pub fn open(bytes: std::sync::Arc<[u8]>) -> Result<Self, RecordingError> {
+        use std::borrow::Cow;
+        match super::pack::unpack(&bytes)? {
+            Cow::Owned(unpacked) => Recording::read(unpacked.into()),
+            Cow::Borrowed(_) => Recording::read(bytes),
         }
     }
 }

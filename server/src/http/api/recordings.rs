@@ -1,20 +1,24 @@
 //! Recordings of matches and of last minutes, as bytes for the page that shows them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use broadside_core::commands::MinuteFor;
+use broadside_shared::recording::pack;
 use broadside_shared::recording::recorder::PLAYERS_MAX;
 use broadside_store::new_id;
+use bytes::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::super::coding::{Coding, accepted};
 use super::super::store::StoredFile;
 use super::results::{from_hex, hex};
 use super::{rate_limited, rooms, uncached};
@@ -50,15 +54,25 @@ pub(crate) async fn recording(
     let id = id.map(|Path(id)| id).unwrap_or_default();
     let Some(number) = from_hex(&id) else { return no_such_recording(&id) };
     let shelf = Arc::clone(&app.shelf);
-    match tokio::task::spawn_blocking(move || shelf.read(RecordingId(number))).await {
+    let takes_packed = accepted(&headers).any(|coding| coding == Coding::Brotli);
+    let read = move || match shelf.read(RecordingId(number))? {
+        Found::Recording(bytes) if !takes_packed => Ok(Found::Recording(unpacked(bytes)?)),
+        found => std::io::Result::Ok(found),
+    };
+    match tokio::task::spawn_blocking(read).await {
         Ok(Ok(Found::Recording(bytes))) => {
+            let is_packed = !pack::is_plain(&bytes);
             let mut response = StoredFile::new(bytes).response(&headers, &[]);
+            response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
             if matches!(response.status(), StatusCode::OK | StatusCode::NOT_MODIFIED) {
                 response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(CACHED));
             }
             if response.status() == StatusCode::OK {
                 let bytes = HeaderValue::from_static("application/octet-stream");
                 response.headers_mut().insert(CONTENT_TYPE, bytes);
+                if let Some(name) = Coding::Brotli.name().filter(|_| is_packed) {
+                    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+                }
             }
             response
         }
@@ -74,6 +88,14 @@ pub(crate) async fn recording(
             problem(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why")
         }
         Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why"),
+    }
+}
+
+/// A recording for clients that cannot unpack one.
+fn unpacked(bytes: Bytes) -> std::io::Result<Bytes> {
+    match pack::unpack(&bytes).map_err(std::io::Error::other)? {
+        Cow::Borrowed(_) => Ok(bytes),
+        Cow::Owned(unpacked) => Ok(unpacked.into()),
     }
 }
 
