@@ -48,7 +48,7 @@ async fn a_match_that_was_played_is_served_and_replays() {
     assert!(playback.length_s() >= f64::from(MATCH) / 60.0, "{}", playback.length_s());
     let packed = get(server.address(), &path, &[("accept-encoding", "gzip, br")]).await;
     assert_eq!((packed.header("content-encoding"), packed.header("vary")), ("br", "accept-encoding"));
-    assert_eq!(pack::unpack(&packed.body).expect("it is small"), reply.body[..], "as whoever has no brotli gets it");
+    assert_eq!(*pack::unpack(&packed.body).expect("it is small"), reply.body[..], "as whoever has no brotli gets it");
     let tag = reply.header("etag").to_owned();
     assert_eq!(get(server.address(), &path, &[("if-none-match", &tag)]).await.status, 304);
 
