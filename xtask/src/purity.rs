@@ -33,6 +33,7 @@ const PURE_CRATES: [(&str, &[&str]); 5] = [
         &[
             "arrayvec",
             "bincode",
+            "brotli",
             "crc32fast",
             "fastrand",
             "glam",

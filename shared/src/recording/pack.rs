@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::io::{Read, Write};
 
-use super::replay::RecordingError;
+use thiserror::Error;
+
 use super::{RECORDING_MAX, block};
 
 /// The slowest quality: a match of ten minutes with twelve players is packed in about a second, by a thread that nobody waits for.
@@ -12,6 +13,11 @@ const QUALITY: u32 = 11;
 const WINDOW_BITS: u32 = 22;
 /// Bytes that are read or written at a time.
 const PIECE: usize = 1 << 16;
+
+/// A recording unpacks to more than [`RECORDING_MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the recording unpacks to more than {RECORDING_MAX} bytes")]
+pub struct TooLarge;
 
 /// Packs a recording.
 ///
@@ -27,8 +33,8 @@ pub fn pack(recording: &[u8]) -> Vec<u8> {
 /// A recording that may be packed, as far as it can be unpacked: its blocks have checksums, which say where that stops to be true.
 ///
 /// # Errors
-/// [`RecordingError::TooLarge`].
-pub fn unpack(bytes: &[u8]) -> Result<Cow<'_, [u8]>, RecordingError> {
+/// See [`TooLarge`].
+pub fn unpack(bytes: &[u8]) -> Result<Cow<'_, [u8]>, TooLarge> {
     if is_plain(bytes) {
         return Ok(Cow::Borrowed(bytes));
     }
@@ -37,7 +43,7 @@ pub fn unpack(bytes: &[u8]) -> Result<Cow<'_, [u8]>, RecordingError> {
     // What was cut off or damaged ends in an error, and is good up to there.
     let _ = brotli::Decompressor::new(bytes, PIECE).take(limit).read_to_end(&mut unpacked);
     if unpacked.len() > RECORDING_MAX {
-        return Err(RecordingError::TooLarge);
+        return Err(TooLarge);
     }
     // Neither of the two: whoever reads it says so of the bytes that there are.
     Ok(if is_plain(&unpacked) { Cow::Owned(unpacked) } else { Cow::Borrowed(bytes) })
@@ -84,7 +90,7 @@ mod tests {
         // The quality is for files; what is tested here is the reader.
         let mut writer = brotli::CompressorWriter::new(Vec::new(), PIECE, 1, WINDOW_BITS);
         writer.write_all(&bomb).expect("memory takes all");
-        assert!(matches!(unpack(&writer.into_inner()), Err(RecordingError::TooLarge)));
+        assert!(matches!(unpack(&writer.into_inner()), Err(TooLarge)));
         let mut rng = fastrand::Rng::with_seed(9);
         for length in [0, 1, 300, 5000] {
             let hostile: Vec<u8> = std::iter::repeat_with(|| rng.u8(..)).take(length).collect();

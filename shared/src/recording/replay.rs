@@ -59,7 +59,7 @@ impl Recording<std::sync::Arc<[u8]>> {
     /// As [`Recording::read`], or it is too large.
     pub fn open(bytes: std::sync::Arc<[u8]>) -> Result<Self, RecordingError> {
         use std::borrow::Cow;
-        match super::pack::unpack(&bytes)? {
+        match super::pack::unpack(&bytes).map_err(|_| RecordingError::TooLarge)? {
             Cow::Owned(unpacked) => Recording::read(unpacked.into()),
             Cow::Borrowed(_) => Recording::read(bytes),
         }
