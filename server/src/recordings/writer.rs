@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn files_are_written_and_the_oldest_removed_and_those_of_a_killed_server_finished() {
         let path = std::env::temp_dir().join(format!("broadside-recordings-{}", std::process::id()));
-        let folder = Folder { path: path.clone(), bytes_max: 88, age_max: Duration::from_secs(3600) };
+        let folder = Folder { path: path.clone(), bytes_max: 72, age_max: Duration::from_secs(3600) };
         let names = || {
             let mut names: Vec<String> = files(&path)
                 .iter()
@@ -321,7 +321,8 @@ mod tests {
         let recordings = start(Some(folder.clone()), Arc::new(Metrics::new())).expect("it starts");
         let sink = recordings.sink();
         let [whole, killed, newer] = [1, 2, 3].map(|number| RecordingId([number; 16]));
-        assert!(sink.begin(whole, vec![1; 10]));
+        let beginning = [&MAGIC[..], &[1; 10]].concat();
+        assert!(sink.begin(whole, beginning.clone()));
         assert!(sink.more(whole, Arc::new([2; 5])));
         sink.end(whole, vec![3]);
         assert!(sink.begin(killed, vec![4; 6]));
@@ -331,18 +332,18 @@ mod tests {
         let mut both = [whole, killed].map(|id| format!("{id}.{RECORDING}"));
         both.sort();
         assert_eq!(names(), both);
-        assert_eq!(contents(&file(whole)), [vec![1; 10], vec![2; 5], vec![3]].concat());
+        assert_eq!(contents(&file(whole)), [beginning, vec![2; 5], vec![3]].concat());
         // As one that was killed.
         fs::rename(file(killed), file(killed).with_extension(UNDER_WAY)).expect("it is there");
         let recordings = start(Some(folder), Arc::new(Metrics::new())).expect("it starts");
         assert_eq!(names(), both);
-        // Packing makes these no fewer.
+        // Packing makes these 68.
         let mut rng = fastrand::Rng::with_seed(1);
         let unlike = std::iter::repeat_with(|| rng.u8(..)).take(64).collect();
         assert!(recordings.sink().begin(newer, unlike));
         recordings.sink().cut(newer);
         recordings.end();
-        assert_eq!(names(), [format!("{newer}.bsr")], "more than 88 bytes are too many");
+        assert_eq!(names(), [format!("{newer}.bsr")], "more than 72 bytes are too many");
         fs::remove_dir_all(&path).expect("it is there");
     }
 }
