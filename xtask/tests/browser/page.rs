@@ -113,9 +113,11 @@ impl Page {
         button.click().await.expect("it can be clicked");
     }
 
-    /// Clicks an element as a person does, once it can be seen.
+    /// Clicks an element as a person does: once it can be seen, and scrolled out from under what lies over the edge of the page.
     pub(crate) async fn click(&self, css: &str) {
         let element = self.wait_for_element(css).await;
+        const SCROLL: &str = "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })";
+        self.script(SCROLL, vec![json!(css)]).await;
         element.click().await.unwrap_or_else(|error| panic!("{css} cannot be clicked: {error}"));
     }
 
