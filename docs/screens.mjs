@@ -91,7 +91,7 @@ try {
   await until(duel, playing);
   await duel.waitForTimeout(1500);
   await keep(duel, 'duel');
-  await until(duel, () => document.getElementById('match-over').checkVisibility());
+  await until(duel, () => document.getElementById('rematch').checkVisibility());
   await duel.waitForTimeout(800);
   await keep(duel, 'results');
 } finally {
