@@ -52,6 +52,7 @@ export function messageCodecs({ modes, request: gameRequest, roomState }) {
     handshake: {},
     game: { request: nested(gameRequest) },
     scores: {},
+    look: { x: int, y: int },
   });
   const team = struct({ name: string, score: uint, goal: uint, rounds: u8, players: uint });
   const matchStatus = struct({

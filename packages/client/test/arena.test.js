@@ -44,7 +44,7 @@ test('rooms by mode, by code and by reservation; another room over the same sock
   await until(hal, () => hal.world.matchStatus?.teams.map(({ name }) => name).sort().join() === 'Hal,Ida');
   assert.deepEqual([hal.world.matchStatus.mode, hal.world.matchStatus.rounds], ['duel', 5]);
   await hal.next('published', ({ publication }) => publication.kind === 'match' && publication.matchStatus.phase !== 'waiting');
-  await until(hal, () => hal.world.playerState?.team);
+  await until(hal, () => hal.world.playerState?.special?.team);
 
   const room = await post('/api/rooms', { mode: 'arena', private: true });
   assert.equal(room.status, 201);
@@ -53,7 +53,7 @@ test('rooms by mode, by code and by reservation; another room over the same sock
   ida.join('Ida', { kind: 'code', code: room.code });
   assert.equal((await ida.next('joined')).room, room.id);
   assert.notEqual(room.id, own);
-  await until(ida, () => afloat(ida) && ida.world.playerState.team === null);
+  await until(ida, () => afloat(ida) && ida.world.playerState.special === null);
   hal.join('Hal', { kind: 'code', code: room.code.toLowerCase() });
   await hal.next('joined', (joined) => joined.room === room.id);
   const notice = await ida.next('serverNotice', (message) => message.notice.kind === 'friendJoined');
@@ -65,7 +65,7 @@ test('rooms by mode, by code and by reservation; another room over the same sock
   const { mode, room: number } = await ida.next('joined');
   assert.deepEqual([mode, number], ['teams', kept.room.id]);
   // The zone is the arena's own state of a room.
-  await until(ida, () => ida.world.matchStatus?.teams.length === 2 && ida.world.roomState?.radius > 0);
+  await until(ida, () => ida.world.matchStatus?.teams.length === 2 && ida.world.roomState?.zone?.radius > 0);
 
   // An unknown code and text that cannot be a code are refused alike.
   for (const nowhere of [{ kind: 'room', room: 4_000_000 }, { kind: 'code', code: 'ZZZZZZ' }, { kind: 'code', code: 'K7QF2O!' }]) {

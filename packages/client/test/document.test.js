@@ -58,7 +58,7 @@ test('every control message is encoded with the bytes it was decoded from', () =
   const [{ matchStatus }] = updates(examples['update-match']);
   assert.deepEqual(matchStatus.teams.map(({ name, score }) => [name, score]), [['Red', 42], ['Blue', 300]]);
   assert.deepEqual([matchStatus.mode, matchStatus.phase, matchStatus.winner], ['teams', 'playing', null]);
-  const [{ state: zone }] = updates(examples['update-state']);
+  const [{ state: { zone } }] = updates(examples['update-state']);
   assert.deepEqual([zone.y, zone.from, zone.holder, zone.contested], [-300, -120, 0, false]);
 });
 
@@ -134,8 +134,8 @@ test('player states, an event and room updates are decoded as explained', () => 
   assert.deepEqual([ship.player, ship.x, kind, vx, hull, rail, rapid, ship.score], [300, 300, 'ship', 120, 4500, 100, null, 70]);
   assert.deepEqual(ship.border, { from: 1300, change: { to: 1500, since: 700, ticks: 180 } });
   const wreck = own('player-state-wreck');
-  assert.deepEqual([wreck.life, wreck.team], [{ kind: 'wreck', respawn: 150, heading: 1024 }, null]);
-  assert.deepEqual(own('player-state-held').team, { number: 1, held: 30 });
+  assert.deepEqual([wreck.life, wreck.special], [{ kind: 'wreck', respawn: 150, heading: 1024 }, null]);
+  assert.deepEqual(own('player-state-held').special.team, { number: 1, held: 30 });
   const hit = schema.codecs.event.read(new BitReader(examples['event-hit']));
   assert.deepEqual(hit, { kind: 'hit', at: { x: 560.5, y: -100 }, shot: 9, target: 300, by: 5, on: 'shield' });
   assert.deepEqual(schema.codecs.updates(examples['update-named']), [{ kind: 'named', player: 5, name: 'Zoë 🚀' }]);
