@@ -67,7 +67,7 @@ pub trait Cartridge: Sized + 'static {
     const FRAMING: Framing = Framing::follow(<Self::Game as Game>::VIEW);
     /// The color behind everything.
     const BACKGROUND: Color = Color::hex(0x05_0812);
-    /// What players choose about themselves, such as `paint`: the names of the settings that [`Cartridge::choose`] is told. The choices
+    /// What players choose about themselves, such as `paint`: the names of the settings that [`Cartridge::choose`] receives. The choices
     /// are texts of the game's tables such as `paint.coral`, or buttons of the page in a `data-set="paint"`.
     const CHOICES: &'static [&'static str] = &[];
 

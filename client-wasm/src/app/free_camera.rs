@@ -11,9 +11,9 @@ use crate::cartridge::{Cartridge, Focus};
 
 /// How fast keys move the camera, in views per second.
 pub(super) const PAN: f32 = 0.6;
-/// Shortest time between two places that the server is told, in milliseconds.
+/// Shortest time between two places that sent to the server, in milliseconds.
 const LOOK_MS: f64 = 200.0;
-/// Distance from the place it was told within which it is not told again, in world units.
+/// Distance from the last place sent within which none is sent again, in world units.
 const NEAR: f32 = 24.0;
 
 /// What a spectator's free camera remembers.
@@ -25,8 +25,8 @@ pub(super) struct FreeCamera {
     push: Vec2,
     /// Whether it was asked for, though nothing has moved yet.
     wanted: bool,
-    /// The place that the server was told last, and when, in milliseconds.
-    told: (Vec2, f64),
+    /// The place that was sent to the server last, and when, in milliseconds.
+    sent: (Vec2, f64),
 }
 
 impl<C: Cartridge> App<C> {
@@ -61,7 +61,7 @@ impl<C: Cartridge> App<C> {
         self.free.wanted = true;
     }
 
-    /// Moves a spectator's camera, and tells the server where it is.
+    /// Moves a spectator's camera, and sends the server where it is.
     pub(super) fn look_freely(&mut self, now_ms: f64, dt: f32) {
         let push = std::mem::take(&mut self.free.push);
         let wanted = std::mem::take(&mut self.free.wanted);
@@ -73,18 +73,18 @@ impl<C: Cartridge> App<C> {
         let Some(connection) = &mut self.connection else { return };
         let client = &mut connection.client;
         let (starts, was_free) = (wanted || push != Vec2::ZERO, client.following().is_none());
-        let goes_on = was_free && self.free.told.1 > 0.0;
+        let goes_on = was_free && self.free.sent.1 > 0.0;
         if !(starts || goes_on) {
             return;
         }
         let at = self.focus.at + push;
         let at = if client.extent() > 0 { at.clamp_length_max(client.extent().into()) } else { at };
         self.focus = Focus::at(at);
-        let (told, told_ms) = self.free.told;
-        if (was_free && at.distance(told) < NEAR) || now_ms - told_ms < LOOK_MS {
+        let (sent, sent_ms) = self.free.sent;
+        if (was_free && at.distance(sent) < NEAR) || now_ms - sent_ms < LOOK_MS {
             return;
         }
-        self.free.told = (at, now_ms);
+        self.free.sent = (at, now_ms);
         let asked = client.look(browser::now(), at);
         self.remember_request(asked, PendingRequest::Follow);
     }

@@ -1,6 +1,6 @@
 //! The three ships to choose from: what each hull and each cannon does.
 //!
-//! What they share is not here: size, rail, mines, boost and shields are the same for all, so that nobody has to learn anew what hits.
+//! What they share is not here: size, rail, mines, boost and shields are the same for all, so that nobody has to learn again what hits.
 //! The examples `arena_stats` and a test let bots fight in all three: none wins more than its share by much.
 
 use serde::{Deserialize, Serialize};

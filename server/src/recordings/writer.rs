@@ -184,7 +184,7 @@ impl Writer {
         }
     }
 
-    /// Packs a file that is still under way, unless it is that of an arena: a core packs about half a megabyte a second.
+    /// Packs a file that is still under way, unless it is as long as that of an arena, which would hold up the others.
     fn pack(&self, id: RecordingId) -> std::io::Result<()> {
         let (path, packed) = (self.path(id, UNDER_WAY), self.path(id, PACKED));
         if fs::metadata(&path)?.len() > PACKED_BYTES_MAX {

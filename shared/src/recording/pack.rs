@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{RECORDING_MAX, block};
 
-/// The slowest quality: a match of ten minutes with twelve players is packed in about a second, by a thread that nobody waits for.
+/// The slowest quality and the smallest result: nobody waits for the thread that packs.
 const QUALITY: u32 = 11;
 /// Window of 2^22 bytes, longer than most matches.
 const WINDOW_BITS: u32 = 22;

@@ -86,8 +86,8 @@ struct ArenaPage {
     /// The craft that the player wants, and the one that this room was asked for.
     craft: Craft,
     asked: Option<Craft>,
-    /// The twist of this room, once the player has been told.
-    told: Twist,
+    /// The twist of this room, once it was announced to the player.
+    announced: Twist,
     rematch: Rematch,
 }
 
@@ -116,7 +116,7 @@ impl Cartridge for ArenaPage {
             trail: Trail::default(),
             craft: Craft::default(),
             asked: None,
-            told: Twist::None,
+            announced: Twist::None,
             rematch: Rematch::new(page)?,
         })
     }
@@ -183,7 +183,7 @@ impl Cartridge for ArenaPage {
         self.skip();
         self.stage = Stage::default();
         self.gauges.reset();
-        (self.asked, self.told) = (None, Twist::None);
+        (self.asked, self.announced) = (None, Twist::None);
         self.sunk_by.clear();
         self.rivals.clear();
         self.backdrop = match place {
@@ -210,9 +210,9 @@ impl Cartridge for ArenaPage {
                     status.is_some_and(|c| Mode::of(c.mode) == Mode::Duel && c.phase != MatchPhase::Waiting);
                 self.heading = live::own_pose(image.view).1;
                 self.gauges.show(&own.current, &self.sunk_by, between_rounds);
-                if own.current.twist != self.told {
-                    self.told = own.current.twist;
-                    cues.toast(twist_words(self.told), "");
+                if own.current.twist != self.announced {
+                    self.announced = own.current.twist;
+                    cues.toast(twist_words(self.announced), "");
                 }
             }
             None => stage.edge = live::spectator_edge(before, client.extent(), image.dt),

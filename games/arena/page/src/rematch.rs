@@ -34,7 +34,7 @@ impl Rematch {
         self.asked |= self.offered;
     }
 
-    /// Whether the server is to be told now.
+    /// Whether the request is to be sent now.
     pub(crate) fn poll(&mut self) -> bool {
         std::mem::take(&mut self.due)
     }

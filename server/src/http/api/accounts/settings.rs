@@ -16,7 +16,7 @@ use super::{BodyRefused, ChangeRefused};
 use crate::app::App;
 use crate::problem::{Problem, problem};
 
-/// Longest settings, in bytes of JSON; the page's own with every key set otherwise take about 1,500.
+/// Longest settings, in bytes of JSON: room for every setting of the page and a key of its own for every action.
 const SETTINGS_MAX: usize = 4096;
 
 /// What is set with the account.
