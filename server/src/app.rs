@@ -16,6 +16,7 @@ use crate::limits::rates::{AddressRates, Rates};
 use crate::lobby::LobbyState;
 use crate::lobby::directory::Rooms;
 use crate::metrics::Metrics;
+use crate::net::passed::PassedSockets;
 use crate::operator::OperatorToken;
 use crate::recordings::Shelf;
 use crate::store::StoreHealth;
@@ -53,6 +54,8 @@ pub struct StandingStill {
     pub accepts_none: AtomicBool,
     /// How often shards have closed all their connections, in all.
     pub shards_closed: AtomicUsize,
+    /// The connections with which the successor goes on.
+    pub passed: PassedSockets,
 }
 
 /// The state that the threads and tasks of a server share.

@@ -7,7 +7,8 @@
 //!                          <-   refused: why            and nothing has happened
 //!                          <-   sockets
 //! ready                    ->                           its configuration is good: nothing has happened until here
-//!                          <-   state                   every connection is closed with 1012, every room stands still
+//!                          <-   state                   every room stands still; connections with TLS are closed with 1012
+//!                          <-   connections             what is known of the others, and their sockets
 //! serving                  ->                           the server ends
 //! ```
 //! A successor that is gone before it serves changes nothing for players but a pause: the server goes on from the state itself.
@@ -30,6 +31,7 @@ use rustix::net::{
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoints::make_private;
+use crate::net::passed::{About, PassedSocket};
 
 /// How long one end waits for a word of the other.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,8 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LONG_PATIENCE: Duration = Duration::from_secs(60);
 /// Longest message, in bytes: the state of all rooms.
 const MESSAGE_MAX: usize = 1 << 30;
-/// Sockets in one hand-over: that of the server, and that of the plain-HTTP port.
-const SOCKETS_MAX: usize = 2;
+/// Sockets in one message; the system takes no more than 253.
+const SOCKETS_MAX: usize = 128;
 
 /// What a successor is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,13 +132,19 @@ impl Successor {
         expect(&self.stream, b"ready")
     }
 
-    /// Gives it the state, and waits until it serves.
+    /// Gives it the state and the open connections, and waits until it serves.
     ///
     /// # Errors
     /// It is gone, or does not serve in time.
-    pub fn give(&self, state: &[u8]) -> std::io::Result<()> {
+    pub fn give(&self, state: &[u8], connections: &[PassedSocket]) -> std::io::Result<()> {
         self.stream.set_read_timeout(Some(LONG_PATIENCE))?;
         send(&self.stream, state, &[])?;
+        let about: Vec<&About> = connections.iter().map(|passed| &passed.about).collect();
+        send(&self.stream, &saved::save(&about), &[])?;
+        for some in connections.chunks(SOCKETS_MAX) {
+            let sockets: Vec<_> = some.iter().map(|passed| passed.stream.as_fd()).collect();
+            send(&self.stream, &[], &sockets)?;
+        }
         expect(&self.stream, b"serving")
     }
 }
@@ -176,14 +184,24 @@ pub fn ask(data: &Path, hello: &Hello) -> Result<Inheritance, String> {
 }
 
 impl Inheritance {
-    /// Says that this process is ready, and waits for the state.
+    /// Says that this process is ready, and waits for the state and the open connections. Those for which there is no descriptor are left
+    /// out, and end with the other process.
     ///
     /// # Errors
     /// The server is gone.
-    pub fn take(&self) -> std::io::Result<Vec<u8>> {
+    pub fn take(&self) -> std::io::Result<(Vec<u8>, Vec<PassedSocket>)> {
         send(&self.stream, b"ready", &[])?;
         self.stream.set_read_timeout(Some(LONG_PATIENCE))?;
-        receive(&self.stream)
+        let state = receive(&self.stream)?;
+        let about: Vec<About> = saved::load(&receive(&self.stream)?).map_err(invalid)?;
+        let mut passed = Vec::new();
+        for some in about.chunks(SOCKETS_MAX) {
+            let (_, sockets) = receive_with_sockets(&self.stream)?;
+            passed.extend(
+                sockets.into_iter().zip(some).map(|(stream, about)| PassedSocket { stream, about: about.clone() }),
+            );
+        }
+        Ok((state, passed))
     }
 
     /// Says that this process serves.
@@ -250,7 +268,16 @@ fn receive_with_sockets(mut stream: &UnixStream) -> std::io::Result<(Vec<u8>, Ve
 
 #[cfg(test)]
 mod tests {
+    use broadside_core::connection::PassedConnection;
+    use broadside_shared::time::Tick;
+
     use super::*;
+
+    fn about(session: u64) -> About {
+        let address = ([10, 0, 0, 1], session as u16).into();
+        let connection = PassedConnection { session, have: Tick(7), address, handshake: None };
+        About { connection, unread: vec![1; session as usize], unsent: vec![2] }
+    }
 
     #[test]
     fn sockets_and_state_pass_from_one_to_the_other_and_a_refusal_says_why() {
@@ -262,6 +289,13 @@ mod tests {
         let state = vec![9; 1_000_000];
         let main = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = main.local_addr().expect("bound");
+        // More than go in one message.
+        let pairs: Vec<_> = (0..300).map(|_| UnixStream::pair().expect("two sockets")).collect();
+        let passed = |(at, (near, _)): (usize, &(UnixStream, UnixStream))| PassedSocket {
+            stream: near.try_clone().expect("a descriptor").into(),
+            about: about(at as u64),
+        };
+        let connections: Vec<_> = pairs.iter().enumerate().map(passed).collect();
         std::thread::scope(|scope| {
             let server = scope.spawn(|| {
                 let refused = Successor::greet(waiting.accept().expect("it asks").0).expect("a hello");
@@ -269,12 +303,19 @@ mod tests {
                 refused.refuse("not today");
                 let taken = Successor::greet(waiting.accept().expect("it asks").0).expect("a hello");
                 taken.offer(&Sockets { main, redirect: None }).expect("it gets ready");
-                taken.give(&state).expect("it serves");
+                taken.give(&state, &connections).expect("it serves");
             });
             assert!(ask(&data, &hello).is_err_and(|why| why.ends_with("not today")));
             let inheritance = ask(&data, &hello).expect("the sockets");
             assert_eq!(inheritance.sockets.main.local_addr().expect("bound"), address);
-            assert_eq!(inheritance.take().expect("the state"), state);
+            let (taken, open) = inheritance.take().expect("the state");
+            assert_eq!((taken, open.len()), (state.clone(), 300));
+            for (at, (open, (_, far))) in open.into_iter().zip(&pairs).enumerate() {
+                assert_eq!(open.about, about(at as u64));
+                let mut word = [0; 5];
+                UnixStream::from(open.stream).write_all(b"hello").expect("it is open");
+                { far }.read_exact(&mut word).expect("it is the other end of this one");
+            }
             inheritance.serves().expect("it waits");
             server.join().expect("no panic");
         });

@@ -110,6 +110,7 @@ use hand_over::Sockets;
 use http::api::schema::SchemaFile;
 use lobby::ServerLobby;
 use net::certificate::{self, Certificate};
+use net::passed::PassedSocket;
 use opening::{Opened, Origins};
 use operator::{OperatorToken, TokenFile};
 use peers::Order;
@@ -162,7 +163,7 @@ pub(crate) enum Beginning {
     /// What another process hands over.
     TakeOver(hand_over::Inheritance),
     /// What was to be handed over, to a process that then failed.
-    GoOn(hand_over::Sockets, Vec<u8>),
+    GoOn(hand_over::Sockets, Vec<u8>, Vec<PassedSocket>),
 }
 
 /// Binds the port, opens the persistent rooms and starts to serve.
@@ -193,7 +194,7 @@ pub(crate) async fn start_with<G: Game>(
     let waits = if matches!(beginning, Beginning::GoOn(..)) { GIVEN_UP_WITHIN } else { Duration::ZERO };
     // Players wait for a server that goes on from another one; it is alone until the engine answers.
     let engine_has = if matches!(beginning, Beginning::Fresh) { cluster::FIRST_WAIT } else { Duration::ZERO };
-    let Ready { sockets, predecessor, waiting } = get_ready::<G>(&config, rules, beginning).await?;
+    let Ready { sockets, predecessor, connections, waiting } = get_ready::<G>(&config, rules, beginning).await?;
     let bound = || StartError::Listen(anyhow::anyhow!("cannot use the listening socket"));
     let again = sockets.again().map_err(|_| bound())?;
     let listen = |socket: std::net::TcpListener| {
@@ -216,6 +217,7 @@ pub(crate) async fn start_with<G: Game>(
     loaded.context("cannot read accounts").map_err(StartError::System)?;
     let cluster = join_cluster(&app, orders, engine_has).await.map_err(StartError::Cluster)?;
     spawn_housekeeping(&app, &lobby);
+    net::passed::take_over(&app, &shards, connections);
     let websocket = axum::routing::any(net::upgrade::upgrade::<G>).layer(axum::Extension(shards));
     let router = http::router(Arc::clone(&app), SchemaFile::new::<G>(&app.config), websocket);
     let secure = tls.is_some();
@@ -305,6 +307,8 @@ struct Ready<G: Game> {
     sockets: Sockets,
     /// The server whose state was handed over.
     predecessor: Option<Predecessor<G>>,
+    /// Those that are open.
+    connections: Vec<PassedSocket>,
     /// The process that waits to hear that this one serves.
     waiting: Option<hand_over::Inheritance>,
 }
@@ -325,17 +329,21 @@ async fn get_ready<G: Game>(config: &Config, rules: u64, beginning: Beginning) -
                 ),
                 None => None,
             };
-            Ok(Ready { sockets: Sockets { main, redirect }, predecessor: None, waiting: None })
+            let sockets = Sockets { main, redirect };
+            Ok(Ready { sockets, predecessor: None, connections: Vec::new(), waiting: None })
         }
         Beginning::TakeOver(inheritance) => {
             let taken = tokio::task::spawn_blocking(move || inheritance.take().map(|state| (state, inheritance)));
             let gone = |error: std::io::Error| StartError::System(anyhow::anyhow!("the other server is gone: {error}"));
-            let (state, inheritance) = taken.await.map_err(|error| StartError::System(error.into()))?.map_err(gone)?;
+            let ((state, connections), inheritance) =
+                taken.await.map_err(|error| StartError::System(error.into()))?.map_err(gone)?;
             let sockets = inheritance.sockets.again().map_err(gone)?;
             let predecessor = read(state, inheritance.may_migrate)?;
-            Ok(Ready { sockets, predecessor, waiting: Some(inheritance) })
+            Ok(Ready { sockets, predecessor, connections, waiting: Some(inheritance) })
         }
-        Beginning::GoOn(sockets, state) => Ok(Ready { sockets, predecessor: read(state, false)?, waiting: None }),
+        Beginning::GoOn(sockets, state, connections) => {
+            Ok(Ready { sockets, predecessor: read(state, false)?, connections, waiting: None })
+        }
     }
 }
 

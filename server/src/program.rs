@@ -200,12 +200,22 @@ async fn end<G: Game>(running: Running<G>, code: u8, signals: &mut Signals) -> a
 
 /// Hands over to a successor. If that fails, returns what this server goes on from.
 async fn give<G: Game>(running: Running<G>, successor: Successor) -> Option<Beginning> {
-    tracing::info!("handing over: closing every connection, which continues at the successor");
+    tracing::info!("handing over: connections go on at the successor");
     let stalled = Instant::now();
     let still = running.stand_still().await;
-    let (sockets, state) = (still.sockets.again(), still.state.clone());
-    let given = tokio::task::spawn_blocking(move || successor.give(&state)).await;
-    match given.map_err(std::io::Error::other).flatten() {
+    let sockets = still.sockets.again();
+    let given = tokio::task::spawn_blocking(move || {
+        let given = successor.give(&still.state, &still.connections);
+        (given, still)
+    });
+    let (given, still) = match given.await {
+        Ok(done) => done,
+        Err(error) => {
+            tracing::error!(%error, "nothing is left to go on with");
+            return None;
+        }
+    };
+    match given {
         Ok(()) => {
             tracing::info!(stall_ms = stalled.elapsed().as_millis() as u64, bytes = still.state.len(), "handed over");
             still.end().await;
@@ -214,7 +224,7 @@ async fn give<G: Game>(running: Running<G>, successor: Successor) -> Option<Begi
         Err(error) => {
             tracing::error!(%error, "the successor failed: this server goes on");
             match sockets {
-                Ok(sockets) => Some(Beginning::GoOn(sockets, still.state)),
+                Ok(sockets) => Some(Beginning::GoOn(sockets, still.state, still.connections)),
                 Err(error) => {
                     tracing::error!(%error, "no descriptors are left to go on with");
                     None

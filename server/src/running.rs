@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::hand_over::{self, Sockets, Successor};
 use crate::lobby::ServerLobby;
 use crate::net::certificate::{self, Certificate};
+use crate::net::passed::PassedSocket;
 use crate::operator::TokenFile;
 use crate::recordings::Recordings;
 use crate::recovery;
@@ -89,6 +90,8 @@ pub struct Still {
     pub sockets: Sockets,
     /// A whole segment.
     pub state: Vec<u8>,
+    /// The connections that stay open.
+    pub connections: Vec<PassedSocket>,
     shards: Vec<JoinHandle<()>>,
     served: tokio::task::JoinHandle<()>,
 }
@@ -237,7 +240,7 @@ impl<G: Game> Running<G> {
         self.kept.end().await;
     }
 
-    /// Closes every connection with "restarting", lets the rooms stand still as they are, and gives up the data folder. The sockets of
+    /// Leaves every connection open that can be passed on, closes the others with "restarting", lets the rooms stand still as they are, and gives up the data folder. The sockets of
     /// clients close meanwhile.
     pub async fn stand_still(self) -> Still {
         self.lobby.sessions.keep_all();
@@ -276,7 +279,8 @@ impl<G: Game> Running<G> {
         said_goodbye(self.cluster).await;
         // What rooms left while they were saved is on its way.
         self.kept.end().await;
-        Still { sockets: self.sockets, state, shards: self.threads.shards, served: self.served }
+        let connections = app.standing_still.passed.take();
+        Still { sockets: self.sockets, state, connections, shards: self.threads.shards, served: self.served }
     }
 
     fn close_all(&self, code: CloseCode) {

@@ -14,6 +14,7 @@ import { World } from './world.js';
 const CONTROL = 1; // the first byte of a frame
 const EARLY_MS = 6; // how early an input should arrive before it is due
 const PING_EVERY_MS = 1000;
+const ANSWERED_WITHIN_MS = 5000; // a request; later its answer was lost with the server that had handled it
 
 /** Learns the game of the server at `url`, such as `wss://example.org/ws`, and connects to it. */
 export async function connect(url, options = {}) {
@@ -226,6 +227,7 @@ export class Client extends Emitter {
 
   #handleMessage(message) {
     if (message.kind === 'welcome') {
+      if (this.welcome) this.#goOn(message);
       [this.welcome, this.#resuming, this.token] = [message, message.resumed, message.token];
       // Without a resumed seat the former world is void, even if the next seat is lost before its `joined` arrives.
       if (!message.resumed) this.world = new World(this.schema);
@@ -249,6 +251,17 @@ export class Client extends Emitter {
       this.#replies.delete(message.id);
     }
     this.emit('message', message);
+  }
+
+  /** Another server goes on with the connection. What was sent before is read by it, unless the former one had taken it. */
+  #goOn({ resumed }) {
+    this.position = 0;
+    if (resumed) this.world.forgetCells();
+    else this.joined = null;
+    const asked = [...this.#replies];
+    setTimeout(() => {
+      for (const [id, resolve] of asked) if (this.#replies.delete(id)) resolve({ kind: 'lost' });
+    }, ANSWERED_WITHIN_MS);
   }
 
   #seated(joined) {

@@ -68,6 +68,11 @@ export class World {
     return { ...Object.fromEntries(fields.map((field, at) => [field.name, values[at] * field.step])), id, kind: name };
   }
 
+  /** Discards every cell: another server knows of none, and begins each with a keyframe. */
+  forgetCells() {
+    this.cells.clear();
+  }
+
   /** The world's part of a resume: the known cells. Cells that are too old to be named in it are discarded. */
   resumption() {
     this.cells = new Map([...this.cells].filter(([, { tick }]) => tick !== null && this.tick - tick <= 255));

@@ -26,6 +26,8 @@ use crate::subscriptions::{ParkedSession, Subscriptions};
 pub trait Lobby<G: Game> {
     /// Opens a session over this connection.
     fn open_session(&self, connection: ConnectionId) -> Token;
+    /// The token of a session.
+    fn token_of(&self, session: SessionId) -> Token;
     /// The seat that a token resumes, if the token is valid and its session still has a seat.
     fn seat_of(&self, token: &Token) -> Option<SeatLocation>;
     /// Makes this the connection of a session without a seat that another server left to this one, if the token is that of one.

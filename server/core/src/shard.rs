@@ -21,7 +21,7 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
 use crate::commands::{ConnectionId, Envelope, RoomCommand, SeatAssignment, SessionId, ShardCommand, TopicMessage};
-use crate::connection::{Connection, Counters, Origin, Output, PendingResume, Turn};
+use crate::connection::{Connection, Counters, Origin, Output, PassedConnection, PendingResume, Turn};
 use crate::fanout::room_fanout::{FanoutStats, RoomFanout, RoomFanouts, Sockets};
 use crate::lobby::Lobby;
 
@@ -105,6 +105,34 @@ impl<G: Game> ShardCore<G> {
         if let Some(pending) = pending {
             self.resume(now, key, &pending, lobby);
         }
+    }
+
+    /// Takes out a connection that another server is to go on with: its session is as after a lost socket, and its key is free. `None` if
+    /// it cannot be passed on; then it is as it was.
+    pub fn pass_on<L: Lobby<G>>(&mut self, now: MonoTime, key: usize, lobby: &L) -> Option<PassedConnection> {
+        let passed = self.connections.get_mut(key)?.as_mut()?.pass_on(&self.fanouts)?;
+        self.handle_lost(now, key, lobby);
+        Some(passed)
+    }
+
+    /// Adds a connection that another server has passed on.
+    ///
+    /// # Panics
+    /// If the key is taken, or the id belongs to another shard.
+    pub fn handle_passed<L: Lobby<G>>(
+        &mut self,
+        now: MonoTime,
+        id: ConnectionId,
+        mut passed: PassedConnection,
+        lobby: &L,
+    ) {
+        self.insert(Connection::passed(id, &mut passed, now));
+        if let Some(code) = self.shuts_down_with {
+            return self.on(now, id.key, lobby, |connection, turn| connection.close(code, turn));
+        }
+        let PassedConnection { session, have, .. } = passed;
+        self.on(now, id.key, lobby, |connection, turn| connection.go_on(session, have, turn));
+        self.handle_read_end(now, id.key, 0, lobby);
     }
 
     /// A binary message arrived.

@@ -181,6 +181,10 @@ impl Lobby<Toy> for TestLobby {
         state.opened += 1;
         let session = state.opened;
         state.sessions.insert(session, Session { connection: Some(connection), ..Session::default() });
+        self.token_of(session)
+    }
+
+    fn token_of(&self, session: SessionId) -> Token {
         Token { session, signature: [7; 16] }
     }
 

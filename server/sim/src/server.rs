@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use broadside_core::commands::{ConnectionId, SessionId, ShardCommand, TopicMessage};
-use broadside_core::connection::{Connection, Origin, Output};
+use broadside_core::connection::{Connection, Origin, Output, PassedConnection};
 use broadside_core::fanout::flow::SocketState;
 use broadside_core::fanout::room_fanout::Sockets;
 use broadside_core::results::RoomResult;
@@ -117,6 +117,13 @@ pub struct Link {
     pub owner: Option<(usize, usize)>,
 }
 
+/// A link with an open connection, on its way from one server to the next.
+pub struct PassedLink {
+    pub link: LinkId,
+    pub connection: PassedConnection,
+    pipes: Link,
+}
+
 /// A shard without a thread.
 pub struct SimShard<G: Game> {
     pub core: ShardCore<G>,
@@ -211,12 +218,22 @@ impl<G: Game> SimServer<G> {
         }
     }
 
-    /// The state of the server once it has closed every connection for a successor, as a real one does.
-    pub fn stand_still(&mut self) -> Segment {
+    /// The state of the server once it has passed on or closed every connection for a successor, as a real one does. Passes on those whose
+    /// links `is_passed` picks.
+    pub fn stand_still(&mut self, is_passed: impl Fn(LinkId) -> bool) -> (Segment, Vec<PassedLink>) {
         self.lobby.sessions.keep_all();
-        let now = server_time(self.now);
+        let (now, mut passed) = (server_time(self.now), Vec::new());
         for shard in 0..self.shards.len() {
             self.run_commands(shard, usize::MAX);
+            for (key, link) in self.shards[shard].keys.clone() {
+                if is_passed(link)
+                    && let Some(connection) = self.shards[shard].core.pass_on(now, key, &self.lobby)
+                {
+                    self.drain(shard);
+                    self.shards[shard].keys.remove(&key);
+                    passed.extend(self.links.remove(&link).map(|pipes| PassedLink { link, pipes, connection }));
+                }
+            }
             let closing = ShardCommand::Shutdown(CloseCode::Restarting);
             self.shards[shard].core.handle_command(now, closing, &self.lobby);
             self.drain(shard);
@@ -227,10 +244,23 @@ impl<G: Game> SimServer<G> {
         let awake = rooms.filter_map(|(_, room)| Some((room.room().info().id, room.stand_still()?)));
         let rooms = asleep.into_iter().chain(awake).collect();
         (0..self.shards.len()).for_each(|shard| self.run_commands(shard, usize::MAX));
-        Segment { rooms, lobby: recovery::save_lobby(&self.lobby), ..saved }
+        (Segment { rooms, lobby: recovery::save_lobby(&self.lobby), ..saved }, passed)
     }
 
-    /// A server that goes on from what this one saved, at a time of the clients' clock. Every link is lost. Rooms that slept are gone, but
+    /// Goes on with the connections that another server has passed on.
+    pub fn take_over(&mut self, passed: Vec<PassedLink>) {
+        for PassedLink { link, pipes, connection } in passed {
+            let shard = link as usize % self.shards.len();
+            let key = self.shards[shard].free_key();
+            self.shards[shard].keys.insert(key, link);
+            self.links.insert(link, Link { owner: Some((shard, key)), ..pipes });
+            let id = ConnectionId { shard, key, serial: link.into() };
+            self.shards[shard].core.handle_passed(server_time(self.now), id, connection, &self.lobby);
+            self.drain(shard);
+        }
+    }
+
+    /// A server that goes on from what this one saved, at a time of the clients' clock. Every link is lost that is not passed on. Rooms that slept are gone, but
     /// for persistent ones, which are new.
     ///
     /// # Panics

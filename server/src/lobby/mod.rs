@@ -232,6 +232,10 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
         self.sessions.open(connection)
     }
 
+    fn token_of(&self, session: SessionId) -> Token {
+        self.sessions.sign(session)
+    }
+
     fn seat_of(&self, token: &Token) -> Option<SeatLocation> {
         let seat = self.sessions.seat_of(token)?;
         // The kick that comes with a ban may be on its way to it.

@@ -386,7 +386,9 @@ impl Sessions {
         self.by_id.is_empty()
     }
 
-    fn sign(&self, session: SessionId) -> Token {
+    /// The token of a session.
+    #[must_use]
+    pub fn sign(&self, session: SessionId) -> Token {
         let mut mac = self.keys[0].clone();
         mac.update(&session.to_le_bytes());
         let tag = mac.finalize().into_bytes();

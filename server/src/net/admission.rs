@@ -71,6 +71,19 @@ impl ConnectionGuard {
         Ok(guard)
     }
 
+    /// Counts a connection that another server has passed on, for its client's address.
+    ///
+    /// # Errors
+    /// As [`ConnectionGuard::new`].
+    pub(crate) fn passed(app: &Arc<App>, client: IpAddr) -> Result<Self, Rejection> {
+        let guard = ConnectionGuard::new(app, client, Descriptor::Available)?;
+        let is_counted = guard.lock().address.is_some();
+        if !is_counted {
+            guard.count(&mut guard.lock(), client)?;
+        }
+        Ok(guard)
+    }
+
     fn lock(&self) -> MutexGuard<'_, CountedConnection> {
         // Nothing panics while the lock is held.
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use broadside_core::connection::Connection;
+use broadside_core::connection::{Connection, PassedConnection};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::handshake::Handshake;
@@ -21,6 +21,8 @@ pub enum Arrival<G: Game> {
     Upgraded(Upgraded),
     /// Its seat is on the shard, which takes it over.
     Migrated(Box<(Socket, Box<Connection<G>>)>),
+    /// Another server has passed it on.
+    Passed(Box<(Socket, PassedConnection)>),
 }
 
 /// A WebSocket that has just been upgraded.
@@ -46,6 +48,12 @@ pub struct Socket {
     pub(super) _guard: Option<Arc<ConnectionGuard>>,
 }
 
+impl Socket {
+    pub(super) fn new(conn: Conn, guard: Option<Arc<ConnectionGuard>>) -> Self {
+        Socket { conn, drop_at: None, _guard: guard }
+    }
+}
+
 /// The shards that own sockets, to hand connections to.
 pub struct Shards<G: Game> {
     inboxes: Box<[Inbox<Arrival<G>>]>,
@@ -59,9 +67,9 @@ impl<G: Game> Shards<G> {
     }
 
     /// Hands a new connection to the next shard, in turn.
-    pub fn hand_over(&self, upgraded: Upgraded) {
+    pub fn send(&self, arrival: Arrival<G>) {
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
-        self.inboxes[next].send([Arrival::Upgraded(upgraded)]);
+        self.inboxes[next].send([arrival]);
     }
 
     /// The inbox of a shard.

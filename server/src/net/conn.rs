@@ -4,7 +4,8 @@
 //! poll reads at most [`FRAMES_PER_POLL`] frames and [`BYTES_PER_POLL`] bytes, so that no connection delays the others of its shard.
 //! A connection belongs to one thread.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 
 use broadside_shared::protocol::close::CloseCode;
 
@@ -146,6 +147,23 @@ impl Conn {
         payload.extend_from_slice(code.reason().as_bytes());
         self.send_control(FINAL_CLOSE, &payload);
         self.after_close = Some(BYTES_AFTER_CLOSE);
+    }
+
+    /// Whether another process can go on with the socket: between two frames of the client, and without TLS.
+    pub(crate) fn can_be_passed(&self) -> bool {
+        self.input == Input::Open
+            && self.after_close.is_none()
+            && self.reader.is_between_messages()
+            && self.transport.can_be_passed()
+    }
+
+    /// The socket for another process, the bytes read of a frame that is not whole, and those that the socket did not take.
+    ///
+    /// # Errors
+    /// The process is out of descriptors.
+    pub(crate) fn pass_on(self) -> io::Result<(OwnedFd, Vec<u8>, Vec<u8>)> {
+        let (stream, unsent) = self.transport.pass_on()?;
+        Ok((stream, self.reader.unread().to_vec(), unsent))
     }
 
     /// Continues to write pending bytes, as far as the socket takes them.

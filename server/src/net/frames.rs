@@ -141,6 +141,18 @@ impl FrameReader {
         }
     }
 
+    /// Whether no message has come in part, but for the bytes of one frame.
+    #[must_use]
+    pub fn is_between_messages(&self) -> bool {
+        self.fragments == 0
+    }
+
+    /// The bytes of the frame that is not whole yet.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
     fn accept(&mut self, header: &Header) -> Result<Frame, CloseCode> {
         match header.opcode {
             Opcode::Ping => Ok(Frame::Ping),

@@ -13,6 +13,7 @@
 //! | [`upgrade`] | the WebSocket handshake |
 //! | [`handshake`] | the record of a handshake |
 //! | [`arrivals`] | connections on their way to a shard |
+//! | [`passed`] | open connections on their way to the next server |
 //! | [`shard`] | a thread that owns some of the connections |
 //! | [`counters`] | what a shard counts, on its way to the metrics |
 //! | [`conn`] | one WebSocket: bounded reads per poll, and writes |
@@ -32,6 +33,7 @@ pub mod frames;
 pub mod handshake;
 pub mod listener;
 pub mod paced;
+pub mod passed;
 pub mod redirect;
 pub mod self_signed;
 pub mod shard;

@@ -26,6 +26,7 @@ use slab::Slab;
 use super::arrivals::{Arrival, Shards, Socket, Upgraded};
 use super::conn::{Conn, HEADER_MAX, Incoming, Readable, Sent};
 use super::counters::TrafficCounters;
+use super::passed::{About, PassedSocket};
 use crate::app::App;
 use crate::awake::Awake;
 use crate::inbox::Wakeup;
@@ -246,6 +247,14 @@ impl<'a, G: Game> Shard<'a, G> {
         for arrival in arrivals.drain(..) {
             match arrival {
                 Arrival::Upgraded(upgraded) => self.connect(upgraded),
+                Arrival::Passed(passed) => {
+                    let (socket, connection) = *passed;
+                    let Some(key) = self.register(socket) else { continue };
+                    let now = self.now();
+                    self.core.handle_passed(now, self.new_id(key), connection, self.lobby);
+                    self.drain(now);
+                    self.look(key, Readiness::MORE);
+                }
                 Arrival::Migrated(migrated) => {
                     let (socket, connection) = *migrated;
                     let now = self.now();
@@ -269,6 +278,9 @@ impl<'a, G: Game> Shard<'a, G> {
                 _ => None,
             };
             let now = self.now();
+            if shutdown == Some(CloseCode::Restarting) {
+                self.pass_on(now);
+            }
             self.core.handle_command(now, command, self.lobby);
             self.drain(now);
             if let Some(code) = shutdown {
@@ -282,10 +294,9 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn connect(&mut self, upgraded: Upgraded) {
         let Upgraded { transport, early, address, guard, handshake, refused_with } = upgraded;
-        let socket = Socket { conn: Conn::new(transport, &early), drop_at: None, _guard: guard };
+        let socket = Socket::new(Conn::new(transport, &early), guard);
         let Some(key) = self.register(socket) else { return };
-        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let id = ConnectionId { shard: self.index, key, serial };
+        let id = self.new_id(key);
         let is_over_full = self.app.connections.load(Ordering::Acquire) > self.app.connections_max;
         let refused_with = refused_with.or(is_over_full.then_some(CloseCode::ServerFull));
         let now = self.now();
@@ -293,6 +304,31 @@ impl<'a, G: Game> Shard<'a, G> {
         self.drain(now);
         // The kernel does not announce what came with the handshake.
         self.look(key, Readiness::MORE);
+    }
+
+    fn new_id(&self, key: usize) -> ConnectionId {
+        ConnectionId { shard: self.index, key, serial: SERIAL.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Leaves the connections to the successor whose sockets can be passed on.
+    fn pass_on(&mut self, now: MonoTime) {
+        let passable = self.sockets.iter().filter(|(_, socket)| socket.conn.can_be_passed());
+        for key in passable.map(|(key, _)| key).collect::<Vec<_>>() {
+            let Some(connection) = self.core.pass_on(now, key, self.lobby) else { continue };
+            self.drain(now);
+            let mut socket = self.sockets.remove(key);
+            self.counters.add(socket.conn.transport.take_traffic());
+            // Closing it would not: it stays open.
+            let _ = self.poller.poll.registry().deregister(socket.conn.transport.stream());
+            match socket.conn.pass_on() {
+                Ok((stream, unread, unsent)) => {
+                    let about = About { connection, unread, unsent };
+                    self.app.standing_still.passed.push(PassedSocket { stream, about });
+                }
+                // The client connects again.
+                Err(error) => tracing::debug!(%error, "a connection cannot be passed on"),
+            }
+        }
     }
 
     /// Registers a socket with the epoll. Gives its key.

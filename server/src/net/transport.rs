@@ -5,6 +5,7 @@
 //! outbox, which then holds ciphertext.
 
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 
 use mio::net::TcpStream;
 
@@ -89,6 +90,26 @@ impl Transport {
             let _ = tls.write_ready(&mut transport.outbox);
         }
         transport
+    }
+
+    /// A socket that another process has passed on, which did not take these bytes yet.
+    pub(crate) fn passed(stream: TcpStream, unsent: &[u8]) -> Self {
+        let mut transport = Transport::new(stream, None);
+        transport.outbox.pending.push(unsent);
+        transport
+    }
+
+    /// Whether another process can go on with it.
+    pub(crate) fn can_be_passed(&self) -> bool {
+        self.tls.is_none() && !self.outbox.ended && !self.outbox.closing
+    }
+
+    /// The socket for another process, and the bytes that it did not take yet.
+    ///
+    /// # Errors
+    /// The process is out of descriptors.
+    pub(crate) fn pass_on(&self) -> io::Result<(OwnedFd, Vec<u8>)> {
+        Ok((self.outbox.stream.as_fd().try_clone_to_owned()?, self.outbox.pending.rest().to_vec()))
     }
 
     /// The socket, for the poller.

@@ -22,7 +22,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::admission::ConnectionGuard;
-use super::arrivals::{Shards, Upgraded};
+use super::arrivals::{Arrival, Shards, Upgraded};
 use super::bare_responses::BareResponses;
 use super::conn::Transport;
 use super::handshake;
@@ -80,7 +80,7 @@ pub(crate) async fn upgrade<G: Game>(
         match on_upgrade.await.map_err(io::Error::other).and_then(take_over) {
             Ok((transport, early)) => {
                 let upgraded = Upgraded { transport, early, address: peer, guard, handshake: recorded, refused_with };
-                shards.hand_over(upgraded);
+                shards.send(Arrival::Upgraded(upgraded));
             }
             Err(error) => tracing::debug!(%peer, %error, "connection lost during the handshake"),
         }

@@ -49,6 +49,9 @@ impl<G: Game> Client<G> {
     pub(super) fn handle_control(&mut self, now: MonoTime, msg: &ServerMsg) {
         match *msg {
             ServerMsg::Welcome { token, resumed, account, .. } => {
+                if self.session.phase != Phase::Greeting {
+                    self.go_on(resumed);
+                }
                 let session = &mut self.session;
                 session.account_in_use = account;
                 session.token = Some(token);
@@ -99,6 +102,16 @@ impl<G: Game> Client<G> {
                 (self.session.redirect, self.session.redirect_join) = (Some(url.clone()), join);
             }
             ServerMsg::Nodes { ref urls } => self.session.nodes = Some(urls.clone()),
+        }
+    }
+
+    /// Another server goes on with the connection and welcomes the client again: it knows of no cell that the client has, nor what it has
+    /// counted. What was sent to the former server and not read by it is read by this one.
+    fn go_on(&mut self, resumed: bool) {
+        self.session.queue_position = None;
+        self.start_counting();
+        if resumed {
+            self.world.replica.forget_cells();
         }
     }
 
@@ -193,6 +206,25 @@ mod tests {
         receive(&mut client, &welcome(false));
         receive(&mut client, &joined(1, Role::Play));
         client
+    }
+
+    #[test]
+    fn another_server_goes_on_with_the_connection_and_what_is_known_of_the_room_stays() {
+        let mut client = playing();
+        client.world.names.insert(PlayerId(9), Name::new("Ben").expect("a valid name"));
+        let asked = client.request(NOW, Request::Scores).expect("few are asked");
+        while client.poll_frame().is_some() {}
+        receive(&mut client, &welcome(true));
+        receive(&mut client, &joined(1, Role::Play));
+        assert_eq!(in_room(&client), (Phase::Playing, Some(1), None));
+        assert!(client.world.names.contains_key(&PlayerId(9)));
+        assert!(client.session.take_answer(asked), "the server that goes on may answer");
+        assert_eq!(client.poll_frame(), None, "nothing is asked for");
+        // One that does not know the seat.
+        receive(&mut client, &welcome(false));
+        assert_eq!(in_room(&client), (Phase::Joining, None, None));
+        assert!(client.world.names.is_empty());
+        assert!(client.poll_frame().is_some(), "a seat is asked for");
     }
 
     fn in_room(client: &Client<Toy>) -> (Phase, Option<u32>, Option<u32>) {

@@ -114,14 +114,19 @@ impl<G: Game> Client<G> {
     /// client asks for that room in a new session.
     pub fn handle_open_at(&mut self, now: MonoTime, arrival: Arrival) {
         self.session.start_connection(arrival, &mut self.out);
+        self.start_counting();
+        let resume = self.session.token.map(|token| self.world.resume(token));
+        self.session.send_hello(now, resume, &mut self.out);
+    }
+
+    /// A server counts from nothing: inputs that were late, and joins.
+    fn start_counting(&mut self) {
         self.local.counters = None;
         if self.session.move_pending || self.session.joins_unanswered > 0 {
             // The seat may be another one by now, where nothing of this world is of use.
             self.reset_room();
         }
         self.session.joins_unanswered = 0;
-        let resume = self.session.token.map(|token| self.world.resume(token));
-        self.session.send_hello(now, resume, &mut self.out);
     }
 
     /// Takes a frame from the server.

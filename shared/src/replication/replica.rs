@@ -116,6 +116,11 @@ impl Replica {
         self.cells.iter().filter_map(|cell| Some((cell.id.0, behind(cell)?))).collect()
     }
 
+    /// Drops every cell: those of the next snapshot start with keyframes.
+    pub(crate) fn forget_cells(&mut self) {
+        self.cells.clear();
+    }
+
     /// The subscribed cells, in order of number.
     pub fn cells(&self) -> impl Iterator<Item = CellId> + '_ {
         self.cells.iter().map(|cell| cell.id)

@@ -8,9 +8,11 @@
 //! | `resuming` | a session that goes on over another connection |
 //! | `game_requests` | requests of the game, which the room answers |
 //! | `elsewhere` | what is on another server of the cluster |
+//! | `passed` | a connection that another server passes to this one, socket and all |
 
 mod elsewhere;
 mod game_requests;
+mod passed;
 pub mod protocol;
 mod requests;
 mod resuming;
@@ -36,6 +38,7 @@ use crate::commands::{
 use crate::lobby::{AccountAdmission, Join, Joining, Lobby};
 use crate::messages::{EncodedMessage, MessageQueue};
 use crate::subscriptions::{ParkedSession, Subscriptions};
+pub use passed::PassedConnection;
 use protocol::{ConnectionProtocol, ProtocolOutput};
 use requests::{Asker, Effects};
 pub use turn::{Counters, Origin, Output, Turn};

@@ -97,6 +97,12 @@ impl<G: Game> ConnectionProtocol<G> {
         }
     }
 
+    /// A connection whose hello another server has answered: it is to be welcomed again.
+    #[must_use]
+    pub fn greeting(now: MonoTime) -> Self {
+        ConnectionProtocol { state: State::Greeting, ..ConnectionProtocol::new(now) }
+    }
+
     /// A binary message arrived.
     pub fn handle_frame(&mut self, now: MonoTime, frame: &[u8]) {
         if self.state == State::Closed {

@@ -84,6 +84,12 @@ impl SnapshotAssembler {
         sent.viewer = Viewer::resumed(cells);
     }
 
+    /// The tick of the newest frame of this player.
+    #[must_use]
+    pub fn sent_tick(&self, player: PlayerId) -> Option<Tick> {
+        self.sent.get(usize::from(player.0))?.tick
+    }
+
     /// Adds the output of a tick and holds it until [`HISTORY_TICKS`] newer ones were added.
     pub fn push(&mut self, output: Arc<RoomOutput>) {
         self.apply_updates(&output.updates);

@@ -11,7 +11,7 @@ use broadside_shared::protocol::message::{Resume, RoomUpdate};
 use broadside_shared::protocol::room::Role;
 use broadside_shared::protocol::snapshot::SectionBytes;
 use broadside_shared::replication::cells::CellId;
-use broadside_shared::time::{MonoTime, tick_us};
+use broadside_shared::time::{MonoTime, Tick, tick_us};
 
 use super::assembler::SnapshotAssembler;
 use super::flow::{Decision, Flow, SocketState};
@@ -166,6 +166,12 @@ impl<G: Game> RoomFanout<G> {
         let cells = resume.cells.iter().map(|(cell, behind)| (CellId(*cell), tick_of(*behind)));
         self.assembler.resume(player, resume.have, cells);
         Ok(former)
+    }
+
+    /// The newest tick of which a frame was written to this player's connection.
+    #[must_use]
+    pub fn sent_tick(&self, player: PlayerId) -> Option<Tick> {
+        self.assembler.sent_tick(player)
     }
 
     /// Whether a player with this number is in the room, as of the newest tick here.

@@ -318,3 +318,45 @@ fn a_header_has_the_shortest_form_of_the_length() {
         assert_eq!(&buffer[start..HEADER_MAX], header, "{len}");
     }
 }
+
+#[test]
+fn another_process_goes_on_in_the_middle_of_a_frame_and_of_a_write() {
+    let sent = frame(0x82, b"one message");
+    let (head, tail) = sent.split_at(9);
+    let (mut client, mut conn) = Flood::new(head, &[], Encryption::None);
+    let read = |client: &mut Flood, conn: &mut Conn, bytes: &[u8]| {
+        client.stream.write_all(bytes).expect("an empty socket");
+        conn.handle_readable(Readable::More);
+        let incoming = conn.receive();
+        let message = if incoming == Incoming::Message { conn.message().to_vec() } else { Vec::new() };
+        assert_eq!(conn.receive(), Incoming::Nothing);
+        (incoming, message)
+    };
+    assert_eq!(read(&mut client, &mut conn, head), (Incoming::Nothing, vec![]));
+    let mut expected = Vec::new();
+    while conn.transport.is_free() {
+        let mut buffer = [vec![0; HEADER_MAX], vec![expected.len() as u8; 1000]].concat();
+        assert_eq!(conn.send_framed(&mut buffer), Sent::Written);
+        expected.extend_from_slice(&buffer[frame_header(&mut buffer.clone())..]);
+    }
+    assert!(conn.can_be_passed());
+    let (stream, unread, unsent) = conn.pass_on().expect("a descriptor");
+    let transport = Transport::passed(mio::net::TcpStream::from_std(stream.into()), &unsent);
+    let mut conn = Conn::new(transport, &unread);
+    assert_eq!(read(&mut client, &mut conn, tail), (Incoming::Message, b"one message".to_vec()));
+    let mut received = vec![0; expected.len()];
+    let mut at = 0;
+    while at < received.len() {
+        conn.flush();
+        match client.stream.read(&mut received[at..]) {
+            Ok(count) => at += count,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+    }
+    assert!(received == expected, "every byte once, in order");
+    // What would have to be taken from the middle of a message, or of TLS, stays.
+    let (mut client, mut conn) = Flood::new(&[], &[], Encryption::None);
+    assert_eq!(read(&mut client, &mut conn, &frame(0x02, b"a fragment")), (Incoming::Frame, vec![]));
+    assert!(!conn.can_be_passed());
+    assert!(!Flood::new(&[], &[], Encryption::Records(1)).1.can_be_passed());
+}

@@ -90,6 +90,14 @@ impl Checks {
         self.asked.clear();
     }
 
+    /// Another server goes on with a link, as of this snapshot.
+    pub(crate) fn passed(&mut self, link: LinkId, have: Tick) {
+        match have {
+            Tick(0) => self.reloaded.insert(link),
+            Tick(_) => self.reloaded.remove(&link),
+        };
+    }
+
     /// A server goes on as of when this was the number of the newest message: what was said since is lost, and numbers are given again.
     pub(crate) fn crashed(&mut self, newest: u64) {
         self.links_are_lost();

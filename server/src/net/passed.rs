@@ -1,0 +1,75 @@
+//! Open WebSockets on their way from one server to the next, which goes on with them: nobody connects again.
+//!
+//! A socket with TLS cannot be passed on: the keys and counters of its session are in this process. Its client connects again.
+
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use broadside_core::connection::PassedConnection;
+use broadside_shared::game::Game;
+use serde::{Deserialize, Serialize};
+
+use super::admission::ConnectionGuard;
+use super::arrivals::{Arrival, Shards, Socket};
+use super::conn::Conn;
+use super::transport::Transport;
+use crate::app::App;
+
+/// A socket, and what is known of its connection.
+#[derive(Debug)]
+pub struct PassedSocket {
+    pub stream: OwnedFd,
+    pub about: About,
+}
+
+/// What is known of a connection, as it goes to the successor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    pub connection: PassedConnection,
+    /// Bytes that were read and belong to a frame that is not whole yet.
+    pub unread: Vec<u8>,
+    /// Bytes of frames that the socket did not take yet.
+    pub unsent: Vec<u8>,
+}
+
+/// Where shards leave sockets for the successor.
+#[derive(Debug, Default)]
+pub struct PassedSockets(Mutex<Vec<PassedSocket>>);
+
+impl PassedSockets {
+    pub fn push(&self, socket: PassedSocket) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(socket);
+    }
+
+    #[must_use]
+    pub fn take(&self) -> Vec<PassedSocket> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Goes on with what another server has passed on. A client whose connection this server may not have connects again, and is told why.
+pub(crate) fn take_over<G: Game>(app: &Arc<App>, shards: &Shards<G>, sockets: Vec<PassedSocket>) {
+    for PassedSocket { stream, about } in sockets {
+        let About { connection, unread, unsent } = about;
+        match open(app, stream, &connection, (&unread, &unsent)) {
+            Ok(socket) => shards.send(Arrival::Passed(Box::new((socket, connection)))),
+            Err(error) => tracing::debug!(address = %connection.address, %error, "a connection cannot go on"),
+        }
+    }
+}
+
+fn open(
+    app: &Arc<App>,
+    stream: OwnedFd,
+    connection: &PassedConnection,
+    (unread, unsent): (&[u8], &[u8]),
+) -> io::Result<Socket> {
+    let guard = ConnectionGuard::passed(app, connection.address.ip());
+    let guard = guard.map_err(|why| io::Error::other(format!("{why:?}")))?;
+    let stream = TcpStream::from(stream);
+    stream.set_nonblocking(true)?;
+    let transport = Transport::passed(mio::net::TcpStream::from_std(stream), unsent);
+    Ok(Socket::new(Conn::new(transport, unread), Some(Arc::new(guard))))
+}
