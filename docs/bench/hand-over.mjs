@@ -4,8 +4,8 @@
 //   cargo xtask site && cargo build --release -p broadside-server -p broadside-bots --bins
 //   NODE_PATH=/tmp/pages/node_modules node docs/bench/hand-over.mjs [BOTS] [HAND-OVERS]
 //
-// One page plays a team match, the other one chats in the lobby. A stall is from the last frame before a connection closes to the first frame of the next
-// one: of the match the first snapshot, of the lobby the answer to a resume. What was said before a hand-over must be read after it.
+// One page plays a team match, the other one chats in the lobby. A stall is the time around a welcome from the last answer to the next: of the match from
+// snapshot to snapshot, of the lobby from pong to pong, with a ping every 20 ms. What was said before a hand-over must be read after it.
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -36,14 +36,24 @@ await sleep(1000);
 const run = (...flags) => spawn('target/release/bot', [`ws://127.0.0.1:${port}/ws`, ...flags.map(String)], { stdio: 'ignore' });
 const others = [run('--count', bots - 11, '--mode', 'arena'), run('--count', 11, '--mode', 'teams')];
 
-/** Notes when what came over each socket of the page. */
+/** Notes when what came over each socket of the page, and repeats its pings. */
 const watch = () => {
-  const noted = (window.noted = []);
+  const [noted, PING] = [(window.noted = []), 2];
+  window.closed = 0;
   window.WebSocket = class extends WebSocket {
     constructor(...how) {
       super(...how);
-      this.addEventListener('message', ({ data }) => noted.push([performance.now(), new Uint8Array(data)[0]]));
-      this.addEventListener('close', () => noted.push([performance.now(), 'close']));
+      this.addEventListener('message', ({ data }) => {
+        const [kind, variant] = new Uint8Array(data);
+        noted.push([performance.now(), kind === 2 ? 'snapshot' : ['welcome', 'joined', 'pong'][variant]]);
+      });
+      this.addEventListener('close', () => (window.closed += 1));
+    }
+
+    send(frame) {
+      super.send(frame);
+      const [kind, variant] = new Uint8Array(frame.buffer ?? frame, frame.byteOffset ?? 0);
+      if (kind === 1 && variant === PING && !this.again) this.again = setInterval(() => this.readyState === 1 && super.send(frame), 20);
     }
   };
 };
@@ -62,14 +72,14 @@ await fighter.waitForFunction(() => window.broadside.state().phase === 'playing'
 const talker = await page('?name=Ben&effects=low');
 await sleep(8000);
 
-/** Milliseconds between the frames around each close; `first` is the kind of frame that ends a stall. */
-const stalls = (noted, first) => {
+/** Milliseconds between the answers around each welcome but the first. */
+const stalls = (noted, answer) => {
   const found = [];
   noted.forEach(([, what], at) => {
-    if (what !== 'close') return;
-    const before = noted.slice(0, at).findLast(([, kind]) => kind === first);
-    const after = noted.slice(at).find(([, kind]) => kind === first);
-    if (before && after) found.push(after[0] - (first === 2 ? before[0] : noted[at][0]));
+    if (what !== 'welcome') return;
+    const before = noted.slice(0, at).findLast(([, kind]) => kind === answer);
+    const after = noted.slice(at).find(([, kind]) => kind === answer);
+    if (before && after) found.push(after[0] - before[0]);
   });
   return found.sort((a, b) => a - b);
 };
@@ -88,8 +98,8 @@ const shown = (all) => {
   return `${all.length} hand-overs, median ${all[all.length >> 1]?.toFixed(0)} ms, longest ${all.at(-1)?.toFixed(0)} ms, ${long} over 250 ms`;
 };
 console.log(`server stands still: ${shown(still.sort((a, b) => a - b))}`);
-console.log(`page in a match: ${shown(stalls(await fighter.evaluate(() => window.noted), 2))}`);
-console.log(`page in the lobby: ${shown(stalls(await talker.evaluate(() => window.noted), 1))}`);
+console.log(`page in a match: ${shown(stalls(await fighter.evaluate(() => window.noted), 'snapshot'))}`);
+console.log(`page in the lobby: ${shown(stalls(await talker.evaluate(() => window.noted), 'pong'))}`);
 const lines = (await talker.evaluate(() => window.broadside.state().chat)).map(({ text }) => text);
 console.log(`said and read: ${said.filter((text) => lines.includes(text)).length} of ${said.length}`);
 const state = await fighter.evaluate(() => window.broadside.state());

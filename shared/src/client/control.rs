@@ -55,7 +55,12 @@ impl<G: Game> Client<G> {
                 let session = &mut self.session;
                 session.account_in_use = account;
                 session.token = Some(token);
-                session.phase = if resumed || session.config.room.is_some() { Phase::Joining } else { Phase::Lobby };
+                session.phase = match (session.phase, resumed, session.config.room) {
+                    // Over a connection that goes on the seat is certain.
+                    (Phase::Playing, true, _) => Phase::Playing,
+                    (_, true, _) | (_, false, Some(_)) => Phase::Joining,
+                    (_, false, None) => Phase::Lobby,
+                };
                 session.resuming = resumed;
                 self.out.emit(ClientEvent::Welcomed(token));
                 if !resumed {
@@ -214,9 +219,10 @@ mod tests {
         client.world.names.insert(PlayerId(9), Name::new("Ben").expect("a valid name"));
         let asked = client.request(NOW, Request::Scores).expect("few are asked");
         while client.poll_frame().is_some() {}
-        receive(&mut client, &welcome(true));
-        receive(&mut client, &joined(1, Role::Play));
-        assert_eq!(in_room(&client), (Phase::Playing, Some(1), None));
+        for msg in [welcome(true), joined(1, Role::Play)] {
+            receive(&mut client, &msg);
+            assert_eq!(in_room(&client), (Phase::Playing, Some(1), None));
+        }
         assert!(client.world.names.contains_key(&PlayerId(9)));
         assert!(client.session.take_answer(asked), "the server that goes on may answer");
         assert_eq!(client.poll_frame(), None, "nothing is asked for");

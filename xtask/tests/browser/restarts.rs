@@ -22,7 +22,11 @@ async fn plays_on(page: &Page, before: &State) -> State {
     let back = page
         .wait_for("play over another socket", |state| state.is_playing() && number(&state["sockets"]) > sockets)
         .await;
-    let seen = number(&back["snapshots"]);
+    snapshots_go_on(page, &back).await
+}
+
+async fn snapshots_go_on(page: &Page, before: &State) -> State {
+    let seen = number(&before["snapshots"]);
     page.wait_for("snapshots that go on", |state| {
         state.is_playing() && number(&state["snapshots"]) > seen + CHECKPOINTED
     })
@@ -59,9 +63,10 @@ async fn a_page_plays_on_in_the_same_ship_after_a_kill_and_through_a_hand_over()
     ann.wait_for("what Ben says", |state| lines_with(state, "between") == 1).await;
 
     let third = server(port, data.path(), &["--take-over"]).await;
-    let after = plays_on(&ann, &after_kill).await;
-    assert_eq!((&after["player"], &after["room"]), (&before["player"], &before["room"]), "the same seat");
     second.has_ended(DEADLINE).await;
+    let after = snapshots_go_on(&ann, &ann.state().await).await;
+    assert_eq!((&after["player"], &after["room"]), (&before["player"], &before["room"]), "the same seat");
+    assert_eq!(after["sockets"], after_kill["sockets"], "the same socket");
     ben.say("after").await;
     let heard = ann.wait_for("what Ben says", |state| lines_with(state, "after") == 1).await;
     assert_eq!(["before", "between"].map(|text| lines_with(&heard, text)), [1, 1], "{:?}", heard["chat"]);
