@@ -52,8 +52,9 @@ const watch = () => {
 
     send(frame) {
       super.send(frame);
-      const [kind, variant] = new Uint8Array(frame.buffer ?? frame, frame.byteOffset ?? 0);
-      if (kind === 1 && variant === PING && !this.again) this.again = setInterval(() => this.readyState === 1 && super.send(frame), 20);
+      // Of the page's memory, which it uses again.
+      const ping = new Uint8Array(frame).slice();
+      if (ping[0] === 1 && ping[1] === PING && !this.again) this.again = setInterval(() => this.readyState === 1 && super.send(ping), 20);
     }
   };
 };
