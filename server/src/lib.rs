@@ -215,7 +215,8 @@ pub(crate) async fn start_with<G: Game>(
         opened.map_err(StartError::System)?;
     let loaded = moderation::load(&app.store, &app.lobby, store::now_us()).await;
     loaded.context("cannot read accounts").map_err(StartError::System)?;
-    let cluster = join_cluster(&app, orders, engine_has).await.map_err(StartError::Cluster)?;
+    let node = orders.as_ref().map(|(node, _)| node.clone());
+    let cluster = join_cluster(&app, &lobby, rules, (orders, engine_has)).await.map_err(StartError::Cluster)?;
     spawn_housekeeping(&app, &lobby);
     net::passed::take_over(&app, &shards, connections);
     let websocket = axum::routing::any(net::upgrade::upgrade::<G>).layer(axum::Extension(shards));
@@ -234,6 +235,7 @@ pub(crate) async fn start_with<G: Game>(
         served,
         threads,
         cluster,
+        node,
         certificate,
         successors: running::Successors::listen(&app.config),
         sockets,
@@ -256,14 +258,19 @@ fn cluster_of(config: &Config) -> Result<Option<(NodeFlags, ClusterKeys)>, Strin
 }
 
 /// Makes the server a node of its cluster, if it has one.
-async fn join_cluster(
+async fn join_cluster<G: Game>(
     app: &Arc<App>,
-    orders: Option<(NodeFlags, Receiver<Order>)>,
-    engine_has: Duration,
+    lobby: &Arc<ServerLobby<G>>,
+    rules: u64,
+    (orders, engine_has): (Option<(NodeFlags, Receiver<Order>)>, Duration),
 ) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
     let (Some((node, orders)), Some(peers)) = (orders, app.lobby.peers.clone()) else { return Ok(None) };
     let link = cluster::connect(&node, Arc::clone(&peers), engine_has).await?;
-    Ok(Some(app.supervisor.spawn("cluster", cluster::run(Arc::clone(app), node, peers, link, orders))))
+    let (sockets, lobby) = (lobby.context.shards.len() - usize::from(app.config.bots > 0), Arc::clone(lobby));
+    let move_in: Arc<cluster::MoveIn> =
+        Arc::new(move |state, still_us| recovery::move_in(&lobby, state, rules, still_us, sockets));
+    let part = cluster::run(Arc::clone(app), node, peers, link, orders, (rules, move_in));
+    Ok(Some(app.supervisor.spawn("cluster", part)))
 }
 
 /// Starts what is beside the listener: the redirect from plain HTTP, and the watch of the certificate.

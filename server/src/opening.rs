@@ -49,6 +49,10 @@ use crate::{bots, files, net, secret};
 /// Threads that run rooms, per core: while one is busy with a long tick of a large room, the other runs the small ones.
 const ROOM_THREADS_PER_CORE: usize = 2;
 
+/// What the clock of a new node of a cluster reads at first, in microseconds: a year, so that rooms which are older than the node can move
+/// to it.
+const NODE_CLOCK_US: u64 = 365 * 86_400_000_000;
+
 /// The server behind the listener.
 pub(crate) struct Opened<G: Game> {
     pub(crate) app: Arc<App>,
@@ -104,7 +108,7 @@ pub(crate) fn open<G: Game>(
     supervisor: Supervisor,
     Origins { predecessor, rules, cluster }: Origins<G>,
 ) -> anyhow::Result<Opened<G>> {
-    let continuity = continuity(&config, &predecessor, rules)?;
+    let continuity = continuity(&config, (&predecessor, cluster.is_some()), rules)?;
     continuity.metrics.watch(store_health.clone());
     let pollers = make_pollers(&config).context("cannot poll sockets")?;
     // The bots are one more shard, without sockets.
@@ -200,8 +204,13 @@ struct Continuity {
     head: Head,
 }
 
-fn continuity<G: Game>(config: &Config, from: &Option<Predecessor<G>>, rules: u64) -> anyhow::Result<Continuity> {
-    let clock = MonoClock::start_at(from.as_ref().map_or(MonoTime(0), Predecessor::now));
+fn continuity<G: Game>(
+    config: &Config,
+    (from, is_node): (&Option<Predecessor<G>>, bool),
+    rules: u64,
+) -> anyhow::Result<Continuity> {
+    let start = MonoTime(if is_node { NODE_CLOCK_US } else { 0 });
+    let clock = MonoClock::start_at(from.as_ref().map_or(start, Predecessor::now));
     let lasting = match from {
         Some(found) => found.lasting,
         None => Lasting { session_key: draw_key()?, account_key: draw_key()?, result_ids: ResultIds::new(clock.now()) },

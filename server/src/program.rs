@@ -18,6 +18,7 @@ use crate::commands::Command;
 use crate::config::{Config, game as game_config};
 use crate::hand_over::{self, Hello, Successor};
 use crate::log::{self, Filter};
+use crate::running::{Home, Still};
 use crate::signals::{self, SignalAction, Signals};
 use crate::{Beginning, Running, StartError, files, start_with, systemd};
 
@@ -152,6 +153,7 @@ async fn serve<G: Game>(
             Beginning::TakeOver(asked.map_err(anyhow::Error::msg)?)
         }
     };
+    let mut is_ending = false;
     loop {
         let goes_on = matches!(beginning, Beginning::GoOn(..));
         // In a task, so that a signal can end it while it waits for a file; but not when only it knows of the players.
@@ -167,7 +169,20 @@ async fn serve<G: Game>(
         let _ = writeln!(stdout, "listening on {}://{}", running.scheme(), running.address);
         let _ = stdout.flush();
         systemd::serves();
-        match until_the_end(&running, &mut signals, program.as_deref()).await {
+        // Its rooms were to move to another node, which has failed.
+        let why =
+            if is_ending { End::Status(0) } else { until_the_end(&running, &mut signals, program.as_deref()).await };
+        match why {
+            End::Status(0) if !is_ending => {
+                is_ending = true;
+                match running.home().await {
+                    None => return end(running, 0, &mut signals).await,
+                    Some(home) => match move_away(running, home).await {
+                        None => return Ok(0),
+                        Some(again) => beginning = again,
+                    },
+                }
+            }
             End::Status(code) => return end(running, code, &mut signals).await,
             End::Successor(successor) => match give(running, successor).await {
                 None => return Ok(0),
@@ -198,12 +213,29 @@ async fn end<G: Game>(running: Running<G>, code: u8, signals: &mut Signals) -> a
     }
 }
 
+/// Moves the rooms to another node of the cluster. If that fails, returns what this server goes on from, until its matches have ended.
+async fn move_away<G: Game>(running: Running<G>, home: Home) -> Option<Beginning> {
+    systemd::ends();
+    let still = running.move_to(home).await.err()?;
+    go_on_from(still)
+}
+
+/// What a server goes on from whose state nobody has taken.
+fn go_on_from(still: Still) -> Option<Beginning> {
+    match still.sockets.again() {
+        Ok(sockets) => Some(Beginning::GoOn(sockets, still.state, still.connections)),
+        Err(error) => {
+            tracing::error!(%error, "no descriptors are left to go on with");
+            None
+        }
+    }
+}
+
 /// Hands over to a successor. If that fails, returns what this server goes on from.
 async fn give<G: Game>(running: Running<G>, successor: Successor) -> Option<Beginning> {
     tracing::info!("handing over: connections go on at the successor");
     let stalled = Instant::now();
     let still = running.stand_still().await;
-    let sockets = still.sockets.again();
     let given = tokio::task::spawn_blocking(move || {
         let given = successor.give(&still.state, &still.connections);
         (given, still)
@@ -223,13 +255,7 @@ async fn give<G: Game>(running: Running<G>, successor: Successor) -> Option<Begi
         }
         Err(error) => {
             tracing::error!(%error, "the successor failed: this server goes on");
-            match sockets {
-                Ok(sockets) => Some(Beginning::GoOn(sockets, still.state, still.connections)),
-                Err(error) => {
-                    tracing::error!(%error, "no descriptors are left to go on with");
-                    None
-                }
-            }
+            go_on_from(still)
         }
     }
 }

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use broadside_core::commands::RoomInfo;
 use broadside_core::room_loop::{SavedRoom, SavedSeat};
 use broadside_core::subscriptions::ParkedSession;
 use broadside_shared::game::Game;
 use broadside_shared::ids::RoomId;
+use broadside_shared::protocol::topic::Topic;
 use broadside_shared::saved;
 use broadside_shared::time::MonoTime;
 use serde::{Deserialize, Serialize};
@@ -168,6 +170,76 @@ impl<G: Game> Predecessor<G> {
         }
         tracing::info!(rooms = count, seats, "rooms and seats are back");
     }
+}
+
+/// What has moved from another node to this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MovedIn {
+    pub rooms: usize,
+    pub seats: usize,
+}
+
+/// Goes on with the rooms and sessions of another node of the cluster, beside those that are here. `state` is what it would have handed over
+/// `still_us` microseconds ago; the first `sockets` of the shards have clients. Rooms get other numbers, since that node opens more once it
+/// is back; their ticks go on as they were.
+///
+/// # Errors
+/// Why nothing has moved.
+pub fn move_in<G: Game>(
+    lobby: &ServerLobby<G>,
+    state: &[u8],
+    rules: u64,
+    still_us: u64,
+    sockets: usize,
+) -> Result<MovedIn, String> {
+    let segment = segment::read(state, G::NAME, Some(rules)).map_err(|why| why.to_string())?;
+    let found = Predecessor::<G>::read(&segment, rules).ok_or("the build of the other node cannot read the state")?;
+    let Predecessor { lobby: SavedLobby { moment, topics, sessions, .. }, rooms, .. } = found;
+    let now = lobby.context.clock.now();
+    let by_us = now.0.cast_signed() - moment.now.plus_us(still_us).0.cast_signed();
+    // All of them, or none.
+    let played = rooms.into_iter().filter(|(_, saved, _)| !saved.is_empty());
+    let moved = played.map(|(entry, saved, world)| Some((entry, saved.by_another_clock(by_us)?, world)));
+    let moved: Option<Vec<_>> = moved.collect();
+    let moved = moved.ok_or("the other node is younger than the rooms")?;
+    let numbers: BTreeMap<RoomId, RoomId> =
+        moved.iter().map(|(entry, ..)| (entry.id, lobby.directory.next_free())).collect();
+    let chats = lobby.context.topics.move_in(topics, &numbers, by_us);
+    // What was said here while the other node stood still is news to its players.
+    let heard = lobby.context.topics.said_by(Topic::LobbyChat, MonoTime(now.0.saturating_sub(still_us)));
+    let newest = lobby.context.topics.newest();
+    let renumbered = |topic: Topic, received: u64| match topic {
+        Topic::LobbyChat => Some((topic, heard)),
+        Topic::Leaderboard | Topic::Notices => Some((topic, newest)),
+        Topic::RoomChat(room) => match chats.get(&topic) {
+            Some((here, all)) => {
+                Some((*here, all.iter().rev().find(|(there, _)| *there <= received).map_or(0, |(_, here)| *here)))
+            }
+            None => numbers.get(&room).map(|room| (Topic::RoomChat(*room), 0)),
+        },
+        Topic::RoomFeed(room) => numbers.get(&room).map(|room| (Topic::RoomFeed(*room), newest)),
+        Topic::RoomMatch(room) => numbers.get(&room).map(|room| (Topic::RoomMatch(*room), newest)),
+    };
+    let mut parked: BTreeMap<_, _> = sessions.into_iter().map(|saved| (saved.id, saved)).collect();
+    let (count, mut seats) = (moved.len(), 0);
+    for (entry, saved, world) in moved {
+        let here = numbers[&entry.id];
+        let info = RoomInfo { id: here, ..entry.info() };
+        for seat in &saved.seats {
+            let Some(mut session) = parked.remove(&seat.session) else { continue };
+            session.parked.subscriptions.renumber(&renumbered);
+            lobby.sessions.restore(session, RestoredWith::Seat(seat.location(&info, sockets)));
+            seats += 1;
+        }
+        lobby.directory.move_in(entry, here, (saved, world), sockets);
+    }
+    let until = now.plus_us(u64::from(lobby.context.grace_s) * 1_000_000);
+    for mut session in parked.into_values() {
+        session.parked.subscriptions.renumber(&renumbered);
+        lobby.sessions.restore(session, RestoredWith::Nothing(until));
+    }
+    tracing::info!(rooms = count, seats, still_ms = still_us / 1000, "the rooms of another node have moved here");
+    Ok(MovedIn { rooms: count, seats })
 }
 
 /// A session that had a connection has received what was published until `newest`, as far as anyone knows.

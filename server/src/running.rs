@@ -17,16 +17,20 @@ use broadside_shared::protocol::topic::Topic;
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::checkpoints::Checkpoints;
 use crate::checkpoints::segment::{self, Head};
+use crate::checkpoints::{self, Checkpoints};
+use crate::cluster::Mover;
 use crate::config::Config;
+use crate::config::cluster::NodeFlags;
 use crate::hand_over::{self, Sockets, Successor};
 use crate::lobby::ServerLobby;
 use crate::net::certificate::{self, Certificate};
-use crate::net::passed::PassedSocket;
+use crate::net::passed::{self, PassedSocket};
 use crate::operator::TokenFile;
+use crate::peers::NodeId;
 use crate::recordings::Recordings;
 use crate::recovery;
+use crate::rooms::entry::RoomEntry;
 use crate::store::Kept;
 
 /// How often a server that drains looks whether matches have ended: more often than the shortest results are shown.
@@ -46,6 +50,7 @@ pub struct Running<G: Game> {
     pub(crate) threads: Threads,
     /// Of a node of a cluster: what says goodbye to the others.
     pub(crate) cluster: Option<tokio::task::JoinHandle<()>>,
+    pub(crate) node: Option<NodeFlags>,
     pub(crate) certificate: Option<Arc<Certificate>>,
     pub(crate) successors: Successors,
     /// The listening sockets once more.
@@ -85,6 +90,13 @@ impl Successors {
     }
 }
 
+/// Another node of the cluster that takes the rooms of this one.
+pub struct Home {
+    mover: Mover,
+    pub node: NodeId,
+    pub url: String,
+}
+
 /// A server that stands still: its state is what another one goes on from.
 pub struct Still {
     pub sockets: Sockets,
@@ -99,8 +111,11 @@ pub struct Still {
 impl Still {
     /// Waits until every client has seen its connection close.
     pub async fn end(self) {
-        let _ = self.served.await;
-        let shards = self.shards;
+        Still::end_all(self.shards, self.served).await;
+    }
+
+    async fn end_all(shards: Vec<JoinHandle<()>>, served: tokio::task::JoinHandle<()>) {
+        let _ = served.await;
         let _ = tokio::task::spawn_blocking(move || join(shards)).await;
     }
 }
@@ -201,6 +216,71 @@ impl<G: Game> Running<G> {
         if tokio::time::timeout(wait, over).await.is_err() {
             tracing::warn!("draining: matches go on for longer than --drain-wait, and are cut short");
         }
+    }
+
+    /// Another node of the cluster that takes the rooms of this one, which ends; `None` if nobody has a seat here, or no node takes them. From
+    /// here on nobody is let in.
+    pub async fn home(&self) -> Option<Home> {
+        let app = &self.app;
+        let (flags, peers) = (self.node.as_ref()?, app.lobby.peers.as_ref()?);
+        app.rooms.drain();
+        let played = |room: &Arc<RoomEntry>| room.status.unplayed_since.load(Ordering::Relaxed) == 0;
+        let (rooms, players) =
+            (app.rooms.all().into_iter().filter(played).count(), app.connections.load(Ordering::Relaxed));
+        let homes = peers.homes(self.head.rules, app.lobby.context.clock.now());
+        if rooms == 0 || homes.is_empty() {
+            return None;
+        }
+        let mover = match Mover::connect(flags, &app.game.name).await {
+            Ok(mover) => mover,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "the rooms cannot move to another node");
+                return None;
+            }
+        };
+        for (node, url) in homes {
+            match mover.offer(node, (rooms, players, self.head.rules)).await {
+                Ok(()) => return Some(Home { mover, node, url }),
+                Err(why) => tracing::info!(node, why, "a node does not take the rooms of this one"),
+            }
+        }
+        None
+    }
+
+    /// Moves the rooms to another node of the cluster, and sends everyone there, to the same seats. If that node fails, returns what this
+    /// server goes on from.
+    ///
+    /// # Errors
+    /// The other node does not have the rooms.
+    pub async fn move_to(self, home: Home) -> Result<(), Still> {
+        let Home { mover, node, url } = home;
+        tracing::info!(node, url, "the rooms move to another node");
+        let began = Instant::now();
+        let config = self.app.config.clone();
+        let still = self.stand_still().await;
+        let moved = match mover.send(node, &still.state, Instant::now()).await {
+            Ok(moved) => moved,
+            Err(why) => {
+                tracing::error!(node, why, "the rooms have not moved: this server goes on");
+                return Err(still);
+            }
+        };
+        checkpoints::remove(&config);
+        if let Err(error) = mover.tell(node).await {
+            tracing::warn!(error = format!("{error:#}"), "the other nodes are not told where the rooms are");
+        }
+        let stall_ms = began.elapsed().as_millis() as u64;
+        tracing::info!(
+            rooms = moved.rooms,
+            seats = moved.seats,
+            stall_ms,
+            bytes = still.state.len(),
+            "the rooms have moved"
+        );
+        let Still { connections, shards, served, .. } = still;
+        passed::send_away(connections, &url).await;
+        Still::end_all(shards, served).await;
+        Ok(())
     }
 
     /// Closes every connection with "going away", ends the rooms, and returns when all threads have ended and every result is queued.

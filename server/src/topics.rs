@@ -1,6 +1,6 @@
 //! Publish and subscribe: a publication is encoded once and sent to the shards, which know the subscribers.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,6 +40,9 @@ struct ChatMessage {
     message: EncodedMessage,
 }
 
+/// By topic of another server: the topic here, and the numbers of its messages there and here, in order.
+pub type Renumbered = BTreeMap<Topic, (Topic, Vec<(u64, u64)>)>;
+
 /// What topics keep, as it was.
 #[derive(Default, Serialize, Deserialize)]
 pub struct SavedTopics {
@@ -65,6 +68,37 @@ impl Topics {
         saved.last.into_iter().for_each(|(topic, last)| drop(self.last.insert(topic, last)));
         saved.chats.into_iter().for_each(|(topic, chat)| drop(self.chats.insert(topic, chat)));
         self.published.fetch_max(saved.published, Ordering::Relaxed);
+    }
+
+    /// Keeps what was kept of the chats of rooms on another server, which have other numbers here, as does its clock: it reads `by_us` more. Gives
+    /// the numbers of the messages there and here, by topic there.
+    pub fn move_in(&self, saved: SavedTopics, rooms: &BTreeMap<RoomId, RoomId>, by_us: i64) -> Renumbered {
+        let mut renumbered = Renumbered::new();
+        for (there, chat) in saved.chats {
+            let Topic::RoomChat(room) = there else { continue };
+            let Some(here) = rooms.get(&room).map(|room| Topic::RoomChat(*room)) else { continue };
+            let mut numbers = Vec::new();
+            for ChatMessage { number, from, message } in chat {
+                let Ok(ServerMsg::Published { at, publication, .. }) = codec::decode_server(message.message()) else {
+                    continue;
+                };
+                let at = MonoTime(at.0.saturating_add_signed(by_us));
+                numbers.push((number, self.publish(here, Some(from), publication, at, |_| {}).number));
+            }
+            renumbered.insert(there, (here, numbers));
+        }
+        renumbered
+    }
+
+    /// The number of the newest message that was said in a chat by a time, as far as it is kept; 0 without one.
+    #[must_use]
+    pub fn said_by(&self, topic: Topic, time: MonoTime) -> u64 {
+        let at = |message: &EncodedMessage| match codec::decode_server(message.message()) {
+            Ok(ServerMsg::Published { at, .. }) => at,
+            _ => MonoTime(0),
+        };
+        let Some(chat) = self.chats.get(&topic) else { return 0 };
+        chat.iter().rev().find(|kept| at(&kept.message) <= time).map_or(0, |kept| kept.number)
     }
 
     /// The number of the newest message so far.

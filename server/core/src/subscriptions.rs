@@ -77,6 +77,11 @@ impl Subscriptions {
         }
     }
 
+    /// Puts another topic, and the number up to which it was received, in the place of each; `None` drops it.
+    pub fn renumber(&mut self, renumbered: impl Fn(Topic, u64) -> Option<(Topic, u64)>) {
+        self.topics = self.topics.iter().filter_map(|(topic, received)| renumbered(*topic, *received)).collect();
+    }
+
     /// Whether the sender is not muted. The server cannot be muted.
     #[must_use]
     pub fn accepts_from(&self, from: Option<SenderId>) -> bool {

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metrics::Metrics;
 use crate::result_ids::ResultIds;
-pub(crate) use writer::{Checkpoints, start};
+pub(crate) use writer::{Checkpoints, remove, start};
 
 /// Time between two checkpoints of a room, in microseconds.
 pub const EVERY_US: u64 = 1_000_000;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -55,6 +55,13 @@ impl Checkpoints {
         if let Some(thread) = self.thread {
             let _ = thread.join();
         }
+    }
+}
+
+/// Removes the checkpoints of a server that has ended: another one goes on with its rooms.
+pub(crate) fn remove(config: &Config) {
+    if let Some(folder) = config.checkpoints() {
+        remove_all(&folder);
     }
 }
 
@@ -118,7 +125,10 @@ impl Writer {
             let mut next = Some(first);
             while let Some(message) = next {
                 match message {
-                    Message::Stop => return self.remove_all(),
+                    Message::Stop => {
+                        drop(self.open);
+                        return remove_all(&self.folder);
+                    }
                     Message::Leave => return,
                     Message::Room(..) | Message::Gone(_) | Message::Lobby(_) => self.take(message, &mut bytes),
                 }
@@ -214,14 +224,13 @@ impl Writer {
         self.resting_until = Some(Instant::now() + TRIED_AGAIN);
         self.open = None;
     }
+}
 
-    /// The server ended in order: there is nothing to go on from.
-    fn remove_all(self) {
-        drop(self.open);
-        for path in segment::files(&self.folder).into_values() {
-            if let Err(error) = fs::remove_file(&path) {
-                tracing::warn!(file = %path.display(), %error, "cannot remove a checkpoint");
-            }
+/// The server ended in order: there is nothing to go on from.
+fn remove_all(folder: &Path) {
+    for path in segment::files(folder).into_values() {
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::warn!(file = %path.display(), %error, "cannot remove a checkpoint");
         }
     }
 }

@@ -103,6 +103,7 @@ fn record(node: &Node) -> NodeRecord {
         epoch: node.epoch,
         rooms: u32::try_from(rooms.len()).unwrap_or(u32::MAX),
         players: rooms.iter().map(|room| app.rooms.fill(room).taken).sum(),
+        rules: node.rules,
         draining: app.rooms.is_draining(),
         leaders: leaders.map(|leader| (leader.name.as_str().to_owned(), leader.room.0, leader.score)).collect(),
         ..NodeRecord::of(node.peers.node, &node.peers.url, &app.config.region)

@@ -18,7 +18,7 @@ use broadside_shared::protocol::topic::Topic;
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
-use super::{Node, Stay};
+use super::{Node, Stay, moving};
 use crate::http::api::presence;
 use crate::peers::records::{
     Control, DirectRequest, NodeRecord, PresenceAnswer, PresenceRequest, SaidRecord, SeatAnswer, SeatRequest,
@@ -40,6 +40,9 @@ pub(super) struct Subscribed {
     direct: Subscriber,
     presence: Subscriber,
     seats: Subscriber,
+    /// Offers of rooms, and their parts.
+    moves: Subscriber,
+    parts: Subscriber,
 }
 
 impl Subscribed {
@@ -54,6 +57,8 @@ impl Subscribed {
             direct: subscribe("direct").await?,
             presence: subscribe("presence").await?,
             seats: subscribe(&format!("seat.{}", node.peers.node)).await?,
+            moves: subscribe(&format!("move.{}", node.peers.node)).await?,
+            parts: subscribe(&format!("part.{}", node.peers.node)).await?,
         })
     }
 }
@@ -120,6 +125,8 @@ pub(super) async fn listen(node: &Node, mut subscribed: Subscribed) -> Stay {
             Some(message) = subscribed.direct.next() => deliver(node, message).await,
             Some(message) = subscribed.presence.next() => tell_presence(node, message).await,
             Some(message) = subscribed.seats.next() => reserve(node, message).await,
+            Some(message) = subscribed.moves.next() => moving::consider(node, message).await,
+            Some(message) = subscribed.parts.next() => moving::take_part(node, message).await,
             else => anyhow::bail!("the subscriptions have ended"),
         }
     }
@@ -195,6 +202,7 @@ async fn obey(node: &Node, message: &Message) {
                 lobby.kick(session, code, &*app.rooms);
             }
         }
+        Some(Control::Moved { from, to }) => node.peers.view_mut().hear_moved(from, to),
         Some(Control::Account { account }) => node.changes.add(account),
         None => {}
     }

@@ -7,6 +7,7 @@
 //! | `catch_up` | what it reads again from the database |
 //! | `listen` | what others announce, say, ask and order |
 //! | `orders` | what this node asks of others |
+//! | `moving` | the rooms of a node that ends move to another one |
 //!
 //! NATS holds only what is announced again: after each connection every node announces everything, so that an engine that starts empty is
 //! full again within seconds, and one that is gone takes nothing with it but the sight of the others. Results go to the database.
@@ -17,6 +18,7 @@ mod announce;
 mod catch_up;
 mod lease;
 mod listen;
+mod moving;
 mod orders;
 
 use std::convert::Infallible;
@@ -36,6 +38,8 @@ use crate::config::cluster::NodeFlags;
 use crate::peers::view::{LEASE_US, ROOM_KEPT_US};
 use crate::peers::{Order, Peers};
 use crate::store::now_us;
+
+pub(crate) use moving::{MoveIn, Mover};
 
 /// The oldest NATS server: older ones do not tell watchers of a key that it expired.
 const OLDEST: (i64, i64, i64) = (2, 11, 0);
@@ -69,8 +73,6 @@ pub(crate) struct Link {
 /// # Errors
 /// The flags name something that cannot be used, or an engine that is too old.
 pub(crate) async fn connect(node: &NodeFlags, peers: Arc<Peers>, waits: Duration) -> anyhow::Result<Link> {
-    let addresses: Vec<ServerAddr> =
-        node.engines.iter().map(|url| url.0.parse()).collect::<Result<_, _>>().context("--cluster: not a URL")?;
     let (established, link) = watch::channel(0);
     let on_event = {
         let peers = Arc::clone(&peers);
@@ -79,14 +81,31 @@ pub(crate) async fn connect(node: &NodeFlags, peers: Arc<Peers>, waits: Duration
             std::future::ready(())
         }
     };
-    let mut options = ConnectOptions::new()
-        .name(format!("broadside node {}", node.id))
+    let options = options(node)
+        .await?
         .no_echo()
         .retry_on_initial_connect()
         .ping_interval(PING_EVERY)
         .subscription_capacity(WAITING_MAX)
         .reconnect_delay_callback(|attempts| Duration::from_millis(100 * (attempts as u64).clamp(1, 10)))
         .event_callback(on_event);
+    let client = options.connect(addresses(node)?).await.context("--cluster: cannot use these NATS servers")?;
+    let mut first = link.clone();
+    match tokio::time::timeout(waits, first.wait_for(|count| *count > 0)).await {
+        Ok(_) => check_version(&client).map_err(anyhow::Error::msg)?,
+        Err(_) if waits.is_zero() => {}
+        Err(_) => tracing::warn!("no NATS server of --cluster answers yet: this node is alone until one does"),
+    }
+    Ok(Link { client, link })
+}
+
+fn addresses(node: &NodeFlags) -> anyhow::Result<Vec<ServerAddr>> {
+    node.engines.iter().map(|url| url.0.parse()).collect::<Result<_, _>>().context("--cluster: not a URL")
+}
+
+/// Who this node is at the engine.
+async fn options(node: &NodeFlags) -> anyhow::Result<ConnectOptions> {
+    let mut options = ConnectOptions::new().name(format!("broadside node {}", node.id));
     if let Some(file) = &node.credentials {
         let named = || format!("--cluster-credentials {}", file.display());
         options = options.credentials_file(file).await.with_context(named)?;
@@ -95,14 +114,12 @@ pub(crate) async fn connect(node: &NodeFlags, peers: Arc<Peers>, waits: Duration
         std::fs::metadata(file).with_context(|| format!("--cluster-ca {}", file.display()))?;
         options = options.add_root_certificates(file.clone());
     }
-    let client = options.connect(addresses).await.context("--cluster: cannot use these NATS servers")?;
-    let mut first = link.clone();
-    match tokio::time::timeout(waits, first.wait_for(|count| *count > 0)).await {
-        Ok(_) => check_version(&client).map_err(anyhow::Error::msg)?,
-        Err(_) if waits.is_zero() => {}
-        Err(_) => tracing::warn!("no NATS server of --cluster answers yet: this node is alone until one does"),
-    }
-    Ok(Link { client, link })
+    Ok(options)
+}
+
+/// Begins the subjects and buckets of all nodes of a game.
+fn prefix(game: &str) -> String {
+    format!("broadside-{game}")
 }
 
 fn note(event: &Event, peers: &Peers, established: &watch::Sender<u64>) {
@@ -145,20 +162,34 @@ pub(super) struct Node {
     epoch: u64,
     replicas: usize,
     changes: catch_up::Changes,
+    /// Hash of the game's rules.
+    rules: u64,
+    move_in: Arc<MoveIn>,
+    incoming: moving::Incoming,
 }
 
 /// Plays this node's part until the server ends.
-pub(crate) async fn run(app: Arc<App>, node: NodeFlags, peers: Arc<Peers>, link: Link, mut orders: Receiver<Order>) {
+pub(crate) async fn run(
+    app: Arc<App>,
+    node: NodeFlags,
+    peers: Arc<Peers>,
+    link: Link,
+    mut orders: Receiver<Order>,
+    (rules, move_in): (u64, Arc<MoveIn>),
+) {
     let mut ending = app.ending.clone();
     let Link { client, mut link } = link;
     let node = Node {
-        prefix: format!("broadside-{}", app.game.name),
+        prefix: prefix(app.game.name),
         epoch: now_us().max(1).cast_unsigned(),
         replicas: node.engines.len().clamp(1, REPLICAS_MAX),
         app,
         peers,
         client,
         changes: catch_up::Changes::default(),
+        rules,
+        move_in,
+        incoming: moving::Incoming::default(),
     };
     loop {
         tokio::select! {

@@ -125,6 +125,8 @@ pub trait Rooms: Send + Sync {
 pub struct Directory<G: Game> {
     rooms: DashMap<RoomId, Arc<RoomHandle<G>>>,
     by_code: DashMap<RoomCode, RoomId>,
+    /// The numbers here of rooms that have moved here from another node, by their numbers there.
+    moved: DashMap<RoomId, RoomId>,
     /// In the number of each room.
     node: NodeId,
     /// How many rooms were opened.
@@ -155,11 +157,12 @@ impl<G: Game> Directory<G> {
         common: RoomConfig,
         (max_rooms, node): (usize, NodeId),
     ) -> Self {
-        let (rooms, by_code) = (DashMap::new(), DashMap::new());
+        let (rooms, by_code, moved) = (DashMap::new(), DashMap::new(), DashMap::new());
         let look_ups = AddressRates::new(Rate::LOOK_UPS);
         Directory {
             rooms,
             by_code,
+            moved,
             node,
             next: AtomicU32::new(1),
             opening: Mutex::new(()),
@@ -226,7 +229,7 @@ impl<G: Game> Directory<G> {
     }
 
     /// The next number that no room has.
-    fn next_free(&self) -> RoomId {
+    pub fn next_free(&self) -> RoomId {
         let (first, count) = rooms_of(self.node);
         loop {
             let id = RoomId(first + (self.next.fetch_add(1, Ordering::Relaxed) - 1) % count);
@@ -261,6 +264,18 @@ impl<G: Game> Directory<G> {
         if let Some(opened) = id.0.checked_sub(first).filter(|opened| *opened < count) {
             self.next.fetch_max(opened + 2, Ordering::Relaxed);
         }
+    }
+
+    /// Adds a room of another node, which goes on here under another number, until it was not played for [`EMPTY_S`] seconds.
+    pub fn move_in(&self, entry: SavedEntry, id: RoomId, saved: (SavedRoom, Option<G>), sockets: usize) {
+        self.moved.insert(entry.id, id);
+        self.restore(SavedEntry { id, is_ephemeral: true, ..entry }, saved, sockets);
+    }
+
+    /// Whether a room has moved here that had this number on another node.
+    #[must_use]
+    pub fn has_moved_here(&self, there: RoomId) -> bool {
+        self.moved.contains_key(&there)
     }
 
     /// Every room as bytes. To be called once the threads of the rooms have ended; the rooms are gone afterwards.
@@ -319,7 +334,10 @@ impl<G: Game> Directory<G> {
         let room = match choice {
             RoomChoice::Quick => self.quick_play(ModeId(0), may_open)?,
             RoomChoice::Mode(mode) => self.quick_play(mode, may_open)?,
-            RoomChoice::Room(id) => self.get(id).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?,
+            RoomChoice::Room(id) => self
+                .get(self.moved.get(&id).map_or(id, |here| *here))
+                .filter(|room| room.code.is_none())
+                .ok_or(CloseCode::NoSuchRoom)?,
             RoomChoice::Code(code) => {
                 let Some(code) = code else { return Err(CloseCode::NoSuchRoom) };
                 let found = self.by_code(code, address).map_err(|_| CloseCode::TooManyFromAddress)?;
@@ -482,6 +500,7 @@ impl<G: Game> Directory<G> {
             }
             if room.is_over() && self.rooms.remove(&room.id()).is_some() {
                 room.code.map(|code| self.by_code.remove(&code));
+                self.moved.retain(|_, here| *here != room.id());
                 self.context.metrics.rooms.dec();
             }
         }

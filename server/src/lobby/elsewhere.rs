@@ -74,6 +74,7 @@ impl<G: Game> ServerLobby<G> {
         let (Some(peers), Some(address)) = (&self.peers, join.address) else { return Ok(None) };
         let now = self.context.clock.now();
         match join.choice {
+            RoomChoice::Room(room) if self.directory.has_moved_here(room) => Ok(None),
             RoomChoice::Room(room) | RoomChoice::Reserved { room, .. } => match peers.url_of(node_of_room(room), now) {
                 Some(url) => Ok(Some(Joining::Elsewhere(Destination { url, choice: join.choice }))),
                 // Gone with its node: its players are seated here.

@@ -143,9 +143,7 @@ impl Conn {
 
     /// Sends a close frame. Keep receiving until the end, so that the client gets to read the frame.
     pub(crate) fn send_close(&mut self, code: CloseCode) {
-        let mut payload = code.code().to_be_bytes().to_vec();
-        payload.extend_from_slice(code.reason().as_bytes());
-        self.send_control(FINAL_CLOSE, &payload);
+        self.send_control(FINAL_CLOSE, &close_payload(code));
         self.after_close = Some(BYTES_AFTER_CLOSE);
     }
 
@@ -261,6 +259,23 @@ impl Conn {
         // A failed write ends the connection in `Transport::put`.
         self.transport.put(&frame[..length]);
     }
+}
+
+fn close_payload(code: CloseCode) -> Vec<u8> {
+    [&code.code().to_be_bytes(), code.reason().as_bytes()].concat()
+}
+
+/// A close frame.
+pub(super) fn close_frame(code: CloseCode) -> Vec<u8> {
+    let (frame, length) = control(FINAL_CLOSE, &close_payload(code));
+    frame[..length].to_vec()
+}
+
+/// A binary frame.
+pub(super) fn framed(payload: &[u8]) -> Vec<u8> {
+    let mut buffer = [&[0; HEADER_MAX], payload].concat();
+    let start = frame_header(&mut buffer);
+    buffer.split_off(start)
 }
 
 /// A control frame and its length.

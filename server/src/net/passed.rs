@@ -2,20 +2,28 @@
 //!
 //! A socket with TLS cannot be passed on: the keys and counters of its session are in this process. Its client connects again.
 
-use std::io;
-use std::net::TcpStream;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use broadside_core::connection::PassedConnection;
 use broadside_shared::game::Game;
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::codec;
+use broadside_shared::protocol::message::ServerMsg;
 use serde::{Deserialize, Serialize};
 
 use super::admission::ConnectionGuard;
 use super::arrivals::{Arrival, Shards, Socket};
-use super::conn::Conn;
+use super::conn::{self, Conn};
 use super::transport::Transport;
 use crate::app::App;
+
+/// How long clients have to close, and how often to look.
+const CLOSED_WITHIN: Duration = Duration::from_secs(2);
+const LOOKS_EVERY: Duration = Duration::from_millis(5);
 
 /// A socket, and what is known of its connection.
 #[derive(Debug)]
@@ -47,6 +55,33 @@ impl PassedSockets {
     pub fn take(&self) -> Vec<PassedSocket> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Sends clients to another node of the cluster, and returns when they have closed, or after a while.
+pub(crate) async fn send_away(sockets: Vec<PassedSocket>, url: &str) {
+    let redirect = ServerMsg::Redirect { url: url.to_owned(), join: None };
+    let mut last = conn::framed(&codec::encode_server(&redirect));
+    last.extend_from_slice(&conn::close_frame(CloseCode::Restarting));
+    let say = move || {
+        let say = |PassedSocket { stream, about }: PassedSocket| {
+            let mut stream = TcpStream::from(stream);
+            // A client that takes nothing now finds its connection closed, and the node by itself.
+            stream.set_nonblocking(true).and_then(|()| stream.write_all(&[&about.unsent[..], &last].concat())).ok()?;
+            stream.shutdown(Shutdown::Write).ok()?;
+            Some(stream)
+        };
+        let mut open: Vec<TcpStream> = sockets.into_iter().filter_map(say).collect();
+        // Bytes that are not read would make the system send a reset, and what was said might be lost.
+        let until = Instant::now() + CLOSED_WITHIN;
+        while !open.is_empty() && Instant::now() < until {
+            open.retain_mut(|stream| match stream.read(&mut [0; 4096]) {
+                Ok(count) => count > 0,
+                Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+            });
+            std::thread::sleep(LOOKS_EVERY);
+        }
+    };
+    let _ = tokio::task::spawn_blocking(say).await;
 }
 
 /// Goes on with what another server has passed on. A client whose connection this server may not have connects again, and is told why.

@@ -179,10 +179,12 @@ impl Peers {
     /// The address of another node, while it is there.
     #[must_use]
     pub fn url_of(&self, node: NodeId, now: MonoTime) -> Option<String> {
+        let view = self.view();
+        let node = if view.node(node, now).is_some() { node } else { view.moved_to(node) };
         if node == self.node {
             return None;
         }
-        self.view().node(node, now).map(|found| found.record.url.clone())
+        view.node(node, now).map(|found| found.record.url.clone())
     }
 
     /// The mode of a public room of another node that is not there any more.
@@ -237,6 +239,17 @@ impl Peers {
         let mut open: Vec<&Known> = open.collect();
         open.sort_by_key(|known| (known.record.players, known.record.node));
         open.into_iter().map(|known| known.record.url.clone()).collect()
+    }
+
+    /// The nodes that may take the rooms of this one, which ends: those of its region with the same rules, with the fewest players first.
+    #[must_use]
+    pub fn homes(&self, rules: u64, now: MonoTime) -> Vec<(NodeId, String)> {
+        let view = self.view();
+        let fits =
+            |known: &&Known| known.lets_in() && known.record.region == self.region && known.record.rules == rules;
+        let mut homes: Vec<&Known> = view.nodes(now).filter(fits).collect();
+        homes.sort_by_key(|known| (known.record.players, known.record.node));
+        homes.into_iter().map(|known| (known.record.node, known.record.url.clone())).collect()
     }
 
     /// What clients are told: the nodes behind this one in the order of their numbers, so that the players of a node that is gone spread.

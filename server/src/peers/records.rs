@@ -18,6 +18,9 @@ pub struct NodeRecord {
     pub region: String,
     /// [`REVISION`] of its protocol: clients are only sent to nodes that they can talk to.
     pub revision: u16,
+    /// Hash of the game's rules: rooms move to nodes with the same rules only.
+    #[serde(default)]
+    pub rules: u64,
     /// Version of its program.
     pub version: String,
     pub rooms: u32,
@@ -75,6 +78,33 @@ pub struct SeatAnswer {
     pub reservation: Option<u64>,
 }
 
+/// A node that ends asks another one whether it takes its rooms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveOffer {
+    /// Tells this move from others.
+    pub id: u64,
+    pub rooms: usize,
+    pub players: usize,
+    pub rules: u64,
+}
+
+/// The answer to an offer, and to each part of the state.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveAnswer {
+    /// Why nothing moves.
+    pub refused: Option<String>,
+    /// What has moved, in the answer to the last part.
+    pub rooms: usize,
+    pub seats: usize,
+}
+
+impl MoveAnswer {
+    #[must_use]
+    pub fn refused(why: String) -> MoveAnswer {
+        MoveAnswer { refused: Some(why), ..MoveAnswer::default() }
+    }
+}
+
 /// A direct message to a player with this name, on whatever node; only the node that has the player answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectRequest {
@@ -114,6 +144,8 @@ pub enum Control {
     KickAccount { account: AccountId, code: u16 },
     /// End the session with this name, with this close code.
     KickName { name: String, code: u16 },
+    /// The rooms and sessions of a node that has ended are on another one.
+    Moved { from: NodeId, to: NodeId },
     /// The account's bans, mutes or name have changed: the database has what is in force.
     Account { account: AccountId },
 }

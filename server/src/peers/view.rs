@@ -55,6 +55,8 @@ pub struct View {
     nodes: BTreeMap<NodeId, Known>,
     rooms: BTreeMap<RoomId, (RoomRecord, MonoTime)>,
     codes: BTreeMap<String, RoomId>,
+    /// Where the rooms and sessions of nodes that have ended are.
+    moved: BTreeMap<NodeId, NodeId>,
 }
 
 impl View {
@@ -64,12 +66,31 @@ impl View {
             Some(Leader { name: Name::new(name).ok()?, room: RoomId(*room), score: *score })
         };
         let leaders = record.leaders.iter().filter_map(leader).collect();
+        // What it opens from here on is there.
+        self.moved.remove(&record.node);
         self.nodes.insert(record.node, Known { record, heard_at: now, leaders });
     }
 
     /// A node has said that it ends, or the engine that its lease is over.
     pub fn lose_node(&mut self, node: NodeId) {
         self.nodes.remove(&node);
+    }
+
+    /// The rooms and sessions of a node that has ended are on another one.
+    pub fn hear_moved(&mut self, from: NodeId, to: NodeId) {
+        self.lose_node(from);
+        self.moved.insert(from, to);
+    }
+
+    /// The node on which the rooms and sessions of a node are that are not there: those of one that has moved may have moved again.
+    #[must_use]
+    pub fn moved_to(&self, node: NodeId) -> NodeId {
+        let mut at = node;
+        for _ in 0..self.moved.len() {
+            let Some(next) = self.moved.get(&at) else { break };
+            at = *next;
+        }
+        at
     }
 
     /// A node has announced a room.

@@ -3,8 +3,10 @@
 use broadside_core::commands::Hold;
 use broadside_server::peers::{node_of_room, node_of_session};
 use broadside_shared::ids::RoomId;
+use broadside_shared::protocol::message::Request;
 use broadside_shared::protocol::room::{ModeId, RoomChoice};
 use broadside_shared::protocol::token::Token;
+use broadside_shared::protocol::topic::Topic;
 
 use crate::scene::{Cluster, Puppet, look_until, url_of};
 
@@ -86,4 +88,43 @@ async fn a_node_that_drains_sends_players_to_others_and_nobody_is_sent_to_it() {
     assert_eq!(bob.redirect_when_it_ends().await, (url_of(2), None));
     look_until("the farewell", || two.others().is_empty()).await;
     two.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rooms_of_a_node_that_ends_move_to_another_one_with_their_players() {
+    let cluster = Cluster::start();
+    let (one, two, three) = (cluster.node(1).await, cluster.node(2).await, cluster.node(3).await);
+    one.sees(&[2, 3], 2).await;
+    three.sees(&[1, 2], 2).await;
+    // The emptiest node takes the rooms.
+    let _eve = Puppet::seated(three.address(), "Eve", RoomChoice::Quick).await;
+    let emptiest = || {
+        let (peers, now) = (one.app().lobby.peers.clone().expect("a node"), one.app().lobby.context.clock.now());
+        peers.open(now).first() == Some(&url_of(2))
+    };
+    look_until("the other nodes' players", emptiest).await;
+    let (mut ann, ann_token, room) = Puppet::seated(one.address(), "Ann", RoomChoice::Quick).await;
+    let (mut bob, bob_token, _) = Puppet::seated(one.address(), "Bob", RoomChoice::Room(room)).await;
+    let topic = format!("room/{room}/chat");
+    ann.subscribe(&topic).await;
+    ann.request(Request::Say { topic, text: "before".to_owned() }).await;
+    let home = one.0.home().await.expect("a node that takes the rooms");
+    assert_eq!(home.node, 2);
+    assert!(one.0.move_to(home).await.is_ok());
+    for puppet in [&mut ann, &mut bob] {
+        assert_eq!(puppet.redirect_with(1012).await, (url_of(2), None));
+    }
+    let (_ann, here) = Puppet::resumed(two.address(), ann_token).await;
+    assert_eq!(node_of_room(here), 2);
+    let said = two.app().lobby.context.topics.chat(Topic::RoomChat(here));
+    assert_eq!(said.len(), 1, "what was said in the room is kept");
+    // Whoever comes back elsewhere is sent to it, as are links to the room.
+    let mut bob = Puppet::hello(three.address(), Some(bob_token)).await;
+    assert_eq!(bob.redirect().await, (url_of(2), None));
+    let (mut carol, _) = Puppet::joining(three.address(), "Carol", RoomChoice::Room(room)).await;
+    assert_eq!(carol.redirect().await, (url_of(2), Some(RoomChoice::Room(room))));
+    let (_carol, _, found) = Puppet::seated(two.address(), "Carol", RoomChoice::Room(room)).await;
+    assert_eq!((found, Puppet::resumed(two.address(), bob_token).await.1), (here, here));
+    two.end().await;
+    three.end().await;
 }

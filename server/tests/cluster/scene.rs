@@ -288,13 +288,29 @@ impl Puppet {
         to
     }
 
+    /// Connects with the token of a session that has a seat. Gives the room.
+    pub(crate) async fn resumed(address: SocketAddr, token: Token) -> (Puppet, RoomId) {
+        let mut puppet = Puppet::hello(address, Some(token)).await;
+        match puppet.hear().await {
+            ServerMsg::Welcome { resumed: true, .. } => {}
+            other => panic!("the seat was due, not {other:?}"),
+        }
+        let room = puppet.seat().await;
+        (puppet, room)
+    }
+
     /// Where it is sent by a node that ends.
     pub(crate) async fn redirect_when_it_ends(&mut self) -> (String, Option<RoomChoice>) {
+        self.redirect_with(1001).await
+    }
+
+    /// Where it is sent, with this close code some time later.
+    pub(crate) async fn redirect_with(&mut self, code: u16) -> (String, Option<RoomChoice>) {
         let to = match self.hear().await {
             ServerMsg::Redirect { url, join } => (url, join),
             other => panic!("a redirect was due, not {other:?}"),
         };
-        assert_eq!(self.closed().await, 1001);
+        assert_eq!(self.closed().await, code);
         to
     }
 

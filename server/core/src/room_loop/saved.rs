@@ -52,6 +52,23 @@ pub struct SavedSeat {
 }
 
 impl SavedRoom {
+    /// Whether nobody has a seat, waits for one, or has reserved one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.seats.is_empty() && self.queue.is_empty() && self.reservations.is_empty()
+    }
+
+    /// The same room by a clock that reads `by_us` more; `None` if that clock is younger than the room.
+    #[must_use]
+    pub fn by_another_clock(mut self, by_us: i64) -> Option<SavedRoom> {
+        let times = std::iter::once(&mut self.tick_zero).chain(&mut self.ends_at);
+        let times = times.chain(self.reservations.iter_mut().map(|(_, until)| until));
+        for time in times.chain(self.seats.iter_mut().map(|seat| &mut seat.assignment.tick_zero)) {
+            *time = MonoTime(time.0.checked_add_signed(by_us)?);
+        }
+        Some(self)
+    }
+
     /// Leaves out the seats that `is_left` is true for: their players are elsewhere by now.
     pub fn leave_out(&mut self, is_left: impl Fn(&SavedSeat) -> bool) {
         for seat in self.seats.extract_if(.., |seat| is_left(seat)) {

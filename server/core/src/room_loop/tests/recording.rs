@@ -1,4 +1,4 @@
-//! The recording of a match whose room goes on from a checkpoint.
+//! A room that goes on from a checkpoint: on another node, and in its recording.
 
 use broadside_shared::recording::block;
 use broadside_shared::recording::recorder::Recorded;
@@ -75,4 +75,22 @@ fn the_recording_of_a_match_shows_all_of_it_after_a_crash_but_the_lost_second() 
     assert!(matches!(end, Replayed::Ended), "after tick {:?}", ticks.last());
     assert!(ticks.is_sorted() && ticks.len() as u32 > turns + 150, "{} ticks", ticks.len());
     assert_eq!(replay.world().hash(), scene.room.room().game().hash());
+}
+
+#[test]
+fn a_room_that_goes_on_by_another_clock_is_at_the_same_tick_with_the_same_seats() {
+    let mut scene = Scene::new();
+    let seat = scene.seated(0, Role::Play);
+    scene.turns(50);
+    let (info, policy, hour_us) = (scene.room.info, scene.room.policy, 3_600_000_000);
+    let (saved, world): (SavedRoom, Toy) = saved::load(&scene.room.save()).expect("it was just saved");
+    assert!(saved.clone().by_another_clock(-6_000_000).is_none(), "that clock began after the room");
+    let (later, there) = (saved.by_another_clock(hour_us).expect("an older clock"), scene.now.plus_us(hour_us as u64));
+    let mut room =
+        RoomLoop::restored(info, policy, &Arc::default(), (SHARDS, SHARDS), there, (later, Some(world)), &scene.limits);
+    assert_eq!((room.tick(), room.room().game().hash()), (scene.room.tick(), scene.room.room().game().hash()));
+    assert_eq!(room.room().due_at(room.tick()), there, "its next tick is due now");
+    let kept = room.seats().next().expect("the seat is kept").assignment;
+    assert_eq!(kept, SeatAssignment { tick_zero: seat.tick_zero.plus_us(hour_us as u64), ..seat });
+    assert_eq!(room.step(there, |_| 0, |_| {}), Stepped::Ticked);
 }
