@@ -58,7 +58,7 @@ impl Fault {
     }
 }
 
-const FAULTS: [Fault; 11] = [
+const FAULTS: [Fault; 12] = [
     Fault::of_nodes("nothing", |_| Ok(())),
     Fault::of_nodes("kill -9 of a node", |scene| scene.struck().kill()),
     Fault::of_nodes("a node stopped for 9 s (STOP, CONT)", stop),
@@ -78,6 +78,7 @@ const FAULTS: [Fault; 11] = [
         ..Fault::of_nodes("a node ended (TERM, --drain-wait 5)", |scene| scene.struck().end())
     },
     Fault::of_nodes("three hand-overs, one node after the other", hand_over_each),
+    Fault::of_nodes("three nodes ended (TERM), each replaced by a new one", replace_each),
     Fault { wrapped: fake_time, ..Fault::of_nodes("the clock of a node an hour ahead", step_the_clock) },
 ];
 
@@ -358,6 +359,18 @@ fn hand_over_each(scene: &mut Scene<'_>) -> Result<()> {
     for index in 0..scene.nodes.0.len() {
         scene.nodes.0[index].hand_over()?;
         // As an operator would: not before the cluster is well.
+        scene.nodes.until_whole()?;
+        wait(Duration::from_secs(2))?;
+    }
+    Ok(())
+}
+
+/// The rooms of each move to another node, and there is a new one for the next.
+fn replace_each(scene: &mut Scene<'_>) -> Result<()> {
+    for index in 0..scene.nodes.0.len() {
+        let number = scene.nodes.0[index].number;
+        scene.nodes.0[index].end()?;
+        scene.nodes.0[index] = scene.node(number, &format!("new {number}"), &[])?;
         scene.nodes.until_whole()?;
         wait(Duration::from_secs(2))?;
     }
