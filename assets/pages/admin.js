@@ -39,9 +39,9 @@ function sentence(title, what) {
   const dialog = by("#sentence");
   by("#sentence-title").textContent = title;
   by("#what-field").hidden = what !== null;
-  by("#length-field").hidden = what === "kick" || what === "close";
-  by("#reason-field").hidden = what === "close";
-  by("#do").textContent = { kick: say("friends.remove"), ban: say("admin.ban"), mute: say("admin.mute"), close: say("admin.close-it") }[what] ?? say("admin.do");
+  by("#length-field").hidden = what === "kick" || what === "close" || what === "end";
+  by("#reason-field").hidden = what === "close" || what === "end";
+  by("#do").textContent = { kick: say("friends.remove"), ban: say("admin.ban"), mute: say("admin.mute"), close: say("admin.close-it"), end: say("admin.end-it") }[what] ?? say("admin.do");
   by("#reason").value = "";
   dialog.returnValue = "";
   dialog.showModal();
@@ -103,9 +103,13 @@ function showPlayers() {
 function nodeRow({ node, url, region, version, rooms, players, draining, there, silent_ms }) {
   const state = !there ? say("admin.silent", { seconds: count(Math.round(silent_ms / 1000)) }) : draining ? say("admin.draining") : say("admin.here");
   const cell = (text) => make("td", { className: "right" }, text);
+  const end = now.role === "admin" && there && !draining && button(say("admin.end"), say("admin.node-named", { node }), say("admin.done.ends"), async () => {
+    if (!(await sentence(say("admin.end-node", { node }), "end"))) return false;
+    return act("end_node", { node });
+  });
   return make(
     "tr", {}, make("th", { scope: "row" }, `${node}`, make("small", { className: "quiet" }, ` ${url}`)), make("td", {}, region), make("td", {}, version),
-    cell(count(rooms)), cell(count(players)), make("td", {}, state),
+    cell(count(rooms)), cell(count(players)), make("td", {}, state), make("td", {}, make("span", { className: "actions" }, end)),
   );
 }
 
@@ -158,7 +162,7 @@ function restrictionRow({ name, kind, until_s, reason, imposed_by }) {
 
 /// What the log calls an action, and what the page does.
 const ACTIONS = {
-  announce: say("admin.act.announce"), ban: say("admin.act.ban"), "close room": say("admin.act.close-room"), "handle report": say("admin.act.handle-report"),
+  announce: say("admin.act.announce"), ban: say("admin.act.ban"), "close room": say("admin.act.close-room"), "end node": say("admin.act.end-node"), "handle report": say("admin.act.handle-report"),
   kick: say("admin.act.kick"), mute: say("admin.act.mute"), role: say("admin.act.role"), unban: say("admin.act.unban"), unmute: say("admin.act.unmute"),
 };
 

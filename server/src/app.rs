@@ -7,7 +7,7 @@ use broadside_shared::game::{Game, ModeSpec};
 use broadside_shared::protocol::room::ModeId;
 use broadside_store::Store;
 use broadside_store::accounts::AccountId;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::accounts::Accounts;
 use crate::config::Config;
@@ -87,6 +87,8 @@ pub struct App {
     /// Becomes true once, when the server shuts down.
     pub ending: watch::Receiver<bool>,
     pub supervisor: Supervisor,
+    /// Notified when the program is to end, as on SIGTERM.
+    pub asked_to_end: Notify,
     /// Open connections, HTTP and WebSocket.
     pub connections: AtomicUsize,
     /// How far the server is on its way to stand still.

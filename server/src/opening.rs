@@ -12,6 +12,7 @@ use broadside_shared::game::Game;
 use broadside_shared::protocol::room::ModeId;
 use broadside_shared::time::MonoTime;
 use broadside_store::Store;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 
 use crate::accounts::{self, Accounts};
@@ -149,6 +150,7 @@ pub(crate) fn open<G: Game>(
         supervisor,
         connections: AtomicUsize::new(0),
         standing_still: StandingStill::default(),
+        asked_to_end: Notify::new(),
         connections_max,
     });
     predecessor.into_iter().for_each(|found| found.restore(&lobby, pollers.len()));

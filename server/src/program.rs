@@ -299,6 +299,10 @@ async fn until_the_end<G: Game>(running: &Running<G>, signals: &mut Signals, pro
         let action = tokio::select! {
             action = signals.next() => action,
             successor = &mut successor => return End::Successor(successor),
+            () = running.app().asked_to_end.notified() => {
+                tracing::info!("an admin ends this node");
+                return End::Status(0);
+            }
             part = running.gone() => {
                 tracing::error!(part, "shutting down for a restart: closing every connection");
                 return End::Status(FAILED);

@@ -107,7 +107,9 @@ pub(super) async fn watch_rooms(node: &Node, rooms: &Store) -> Stay {
         match entry.operation {
             Operation::Put => {
                 let Some(record) = read(&entry.value) else { continue };
-                node.peers.view_mut().hear_room(room, record, node.app.lobby.context.clock.now());
+                if !node.peers.view_mut().hear_room(room, record, node.app.lobby.context.clock.now()) {
+                    node.peers.counts.received_dropped.fetch_add(1, Ordering::Relaxed);
+                }
             }
             Operation::Delete | Operation::Purge => node.peers.view_mut().lose_room(room),
         }
@@ -202,6 +204,8 @@ async fn obey(node: &Node, message: &Message) {
                 lobby.kick(session, code, &*app.rooms);
             }
         }
+        Some(Control::EndNode { node: number }) if number == node.peers.node => app.asked_to_end.notify_one(),
+        Some(Control::EndNode { .. }) => {}
         Some(Control::Moved { from, to }) => node.peers.view_mut().hear_moved(from, to),
         Some(Control::Account { account }) => node.changes.add(account),
         None => {}

@@ -22,14 +22,15 @@ mod moving;
 mod orders;
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 use async_nats::jetstream::kv::{self, Store};
 use async_nats::jetstream::stream::StorageType;
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use percent_encoding::percent_decode_str;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 
@@ -45,6 +46,8 @@ pub(crate) use moving::{MoveIn, Mover};
 const OLDEST: (i64, i64, i64) = (2, 11, 0);
 /// How long a server that starts waits for the engine; later, it goes on alone and keeps trying.
 pub(crate) const FIRST_WAIT: Duration = Duration::from_secs(3);
+/// What NATS says to a client that it does not know.
+const UNAUTHORIZED: &str = "authorization violation";
 /// Pause after the engine refused something.
 const RETRY: Duration = Duration::from_millis(500);
 /// How often a quiet connection to the engine is checked.
@@ -74,10 +77,11 @@ pub(crate) struct Link {
 /// The flags name something that cannot be used, or an engine that is too old.
 pub(crate) async fn connect(node: &NodeFlags, peers: Arc<Peers>, waits: Duration) -> anyhow::Result<Link> {
     let (established, link) = watch::channel(0);
+    let failure = Arc::new(Mutex::new(String::new()));
     let on_event = {
-        let peers = Arc::clone(&peers);
+        let (peers, failure) = (Arc::clone(&peers), Arc::clone(&failure));
         move |event| {
-            note(&event, &peers, &established);
+            note(&event, &peers, &established, &mut failure.lock().unwrap_or_else(PoisonError::into_inner));
             std::future::ready(())
         }
     };
@@ -94,6 +98,12 @@ pub(crate) async fn connect(node: &NodeFlags, peers: Arc<Peers>, waits: Duration
     match tokio::time::timeout(waits, first.wait_for(|count| *count > 0)).await {
         Ok(_) => check_version(&client).map_err(anyhow::Error::msg)?,
         Err(_) if waits.is_zero() => {}
+        Err(_) if failure.lock().unwrap_or_else(PoisonError::into_inner).contains(UNAUTHORIZED) => {
+            anyhow::bail!(
+                "--cluster: the NATS server does not let this node in ({UNAUTHORIZED}); put its user and password into the URL, or name \
+                 --cluster-credentials"
+            );
+        }
         Err(_) => tracing::warn!("no NATS server of --cluster answers yet: this node is alone until one does"),
     }
     Ok(Link { client, link })
@@ -106,6 +116,20 @@ fn addresses(node: &NodeFlags) -> anyhow::Result<Vec<ServerAddr>> {
 /// Who this node is at the engine.
 async fn options(node: &NodeFlags) -> anyhow::Result<ConnectOptions> {
     let mut options = ConnectOptions::new().name(format!("broadside node {}", node.id));
+    // The client of NATS does not take them from the addresses.
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(String::from).context("--cluster: not UTF-8");
+    let named = |address: &ServerAddr| {
+        Ok((decoded(address.username().unwrap_or_default())?, decoded(address.password().unwrap_or_default())?))
+    };
+    let mut users: Vec<(String, String)> =
+        addresses(node)?.iter().filter(|address| address.has_user_pass()).map(named).collect::<anyhow::Result<_>>()?;
+    users.dedup();
+    if users.len() > 1 {
+        anyhow::bail!("--cluster: the URLs name {} users; one user and password must do for all servers", users.len());
+    }
+    if let Some((user, password)) = users.pop() {
+        options = options.user_and_password(user, password);
+    }
     if let Some(file) = &node.credentials {
         let named = || format!("--cluster-credentials {}", file.display());
         options = options.credentials_file(file).await.with_context(named)?;
@@ -122,11 +146,13 @@ fn prefix(game: &str) -> String {
     format!("broadside-{game}")
 }
 
-fn note(event: &Event, peers: &Peers, established: &watch::Sender<u64>) {
+/// `failure` is why the engine cannot be used, which is said once and not with every attempt.
+fn note(event: &Event, peers: &Peers, established: &watch::Sender<u64>, failure: &mut String) {
     match event {
         Event::Connected => {
             let count = peers.counts.connects.fetch_add(1, Ordering::Relaxed) + 1;
             tracing::info!(count, "connected to the cluster's NATS server");
+            failure.clear();
             let _ = established.send(count);
         }
         Event::Disconnected => {
@@ -137,7 +163,13 @@ fn note(event: &Event, peers: &Peers, established: &watch::Sender<u64>) {
             peers.counts.slow.fetch_add(1, Ordering::Relaxed);
         }
         Event::ServerError(error) => tracing::warn!(%error, "the cluster's NATS server refuses something"),
-        Event::ClientError(error) => tracing::warn!(%error, "the cluster's NATS server cannot be used"),
+        Event::ClientError(error) => {
+            let why = error.to_string();
+            if why != *failure {
+                tracing::warn!(%error, "the cluster's NATS server cannot be used");
+                *failure = why;
+            }
+        }
         Event::LameDuckMode | Event::Draining | Event::Closed => {}
     }
 }

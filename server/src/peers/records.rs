@@ -144,6 +144,8 @@ pub enum Control {
     KickAccount { account: AccountId, code: u16 },
     /// End the session with this name, with this close code.
     KickName { name: String, code: u16 },
+    /// Ends this node: its rooms move to another one.
+    EndNode { node: NodeId },
     /// The rooms and sessions of a node that has ended are on another one.
     Moved { from: NodeId, to: NodeId },
     /// The account's bans, mutes or name have changed: the database has what is in force.

@@ -20,6 +20,8 @@ use super::{NodeId, node_of_room};
 pub const LEASE_US: u64 = 6_000_000;
 /// How long a room is remembered that was not announced again: its node announces everything three times as often.
 pub const ROOM_KEPT_US: u64 = 90_000_000;
+/// Most rooms that are remembered; further ones are not shown, and counted. At 0.8 kB each, as in BENCHMARKS, they take 170 MB.
+const ROOMS_MAX: usize = 200_000;
 /// How long a node is remembered that is not there.
 const NODE_KEPT_US: u64 = 600_000_000;
 
@@ -93,13 +95,17 @@ impl View {
         at
     }
 
-    /// A node has announced a room.
-    pub fn hear_room(&mut self, room: RoomId, record: RoomRecord, now: MonoTime) {
+    /// A node has announced a room. False if there are too many: it is not remembered.
+    pub fn hear_room(&mut self, room: RoomId, record: RoomRecord, now: MonoTime) -> bool {
         self.lose_room(room);
+        if self.rooms.len() >= ROOMS_MAX {
+            return false;
+        }
         if let Some(code) = &record.code {
             self.codes.insert(code.clone(), room);
         }
         self.rooms.insert(room, (record, now));
+        true
     }
 
     /// A room has ended.

@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::nats::Link;
+use crate::nats::{Link, Nats};
 use crate::scene::{Cluster, LOOK_AGAIN, Puppet, get, look_until, start_node, url_of, within};
 
 /// The node answers a ping.
@@ -120,6 +120,20 @@ async fn a_node_without_an_engine_is_alone_and_one_with_wrong_flags_does_not_sta
     let mut config = cluster.config(1, "nats://127.0.0.1");
     config.cluster.cluster = vec![EngineUrl("nats://[".to_owned())];
     assert!(start_node(config).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_signs_in_with_the_user_of_the_url_and_one_that_is_not_let_in_does_not_start() {
+    let cluster = Cluster::start();
+    let nats = Nats::start_for(&["--user", "node", "--pass", "p@ss word"]);
+    let named = cluster.node_at(1, &format!("nats://node:p%40ss%20word@{}", nats.address())).await;
+    assert_eq!(get(named.address(), "/healthz").await["cluster"]["status"], "ok");
+    for user in ["", "node:wrong@"] {
+        let refusal = start_node(cluster.config(2, &format!("nats://{user}{}", nats.address()))).await.err();
+        let refusal = refusal.expect("it is not let in").to_string();
+        assert!(refusal.starts_with("--cluster: the NATS server does not let this node in"), "{refusal}");
+    }
+    named.end().await;
 }
 
 /// A node as a process of its own.

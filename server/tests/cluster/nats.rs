@@ -21,6 +21,7 @@ pub(crate) struct Nats {
     folder: PathBuf,
     port: u16,
     server: Option<Child>,
+    user: &'static [&'static str],
 }
 
 impl Nats {
@@ -29,7 +30,12 @@ impl Nats {
     /// # Panics
     /// NATS is not there or does not start: the message says what to do.
     pub(crate) fn start() -> Nats {
-        let mut nats = Nats { folder: PathBuf::new(), port: free_port(), server: None };
+        Nats::start_for(&[])
+    }
+
+    /// The same for one user, as these arguments say.
+    pub(crate) fn start_for(user: &'static [&'static str]) -> Nats {
+        let mut nats = Nats { folder: PathBuf::new(), port: free_port(), server: None, user };
         nats.start_empty();
         nats
     }
@@ -70,6 +76,7 @@ impl Nats {
         let server = Command::new(program())
             .args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-js", "-sd"])
             .arg(self.folder.join("data"))
+            .args(self.user)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -67,6 +67,9 @@ async fn players_of_two_nodes_talk_and_moderators_reach_them() {
     assert_eq!(ann.request(say("can you hear me?")).await, Outcome::Done);
     one.app().lobby.announce(Text::new("the sea is calm").expect("a fine text"));
     assert!(matches!(bob.publication().await, Publication::Announcement(_)), "nothing of whom Bob mutes comes first");
+    // An admin ends a node from another one.
+    one.app().lobby.tell_nodes(Control::EndNode { node: 2 });
+    within("the word to end", two.app().asked_to_end.notified()).await;
     one.end().await;
     two.end().await;
 }

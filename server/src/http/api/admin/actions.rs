@@ -78,6 +78,11 @@ pub(crate) enum AdminAction {
         /// Room number.
         room: u32,
     },
+    /// Ends a node of the cluster, whose rooms move to another one; for admins.
+    EndNode {
+        /// Its number.
+        node: u16,
+    },
     /// Publishes an announcement to all players.
     Announce {
         /// 1 to 200 characters.
@@ -163,6 +168,7 @@ async fn carry_out(app: &App, actor: &Account, action: AdminAction) -> Result<()
         AdminAction::Unban { player } => by.lift(RestrictionKind::Ban, &player).await,
         AdminAction::Unmute { player } => by.lift(RestrictionKind::Mute, &player).await,
         AdminAction::CloseRoom { room } => by.close_room(room).await,
+        AdminAction::EndNode { node } => by.end_node(node).await,
         AdminAction::Announce { text } => by.announce(&text).await,
         AdminAction::HandleReport { report } => by.handle_report(&report).await,
         AdminAction::SetRole { player, role } => by.set_role(&player, &role).await,
@@ -288,6 +294,28 @@ impl By<'_> {
         };
         self.log("announce", "everyone", text.as_str()).await?;
         self.app.lobby.announce(text);
+        Ok(())
+    }
+
+    /// The program of the node ends as on SIGTERM.
+    async fn end_node(&self, node: u16) -> Result<(), Refusal> {
+        if self.actor.role != Role::Admin {
+            return refuse(StatusCode::FORBIDDEN, "only an admin ends nodes");
+        }
+        let lobby = &self.app.lobby;
+        let Some(peers) = &lobby.peers else {
+            return refuse(StatusCode::CONFLICT, "this server is no node of a cluster");
+        };
+        let is_there = node == peers.node || peers.view().node(node, lobby.context.clock.now()).is_some();
+        if !is_there {
+            return refuse(StatusCode::CONFLICT, format!("no node {node} is there"));
+        }
+        self.log("end node", &node.to_string(), "").await?;
+        if node == peers.node {
+            self.app.asked_to_end.notify_one();
+        } else {
+            lobby.tell_nodes(Control::EndNode { node });
+        }
         Ok(())
     }
 
