@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 use broadside_arena::Arena;
 use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::Target;
+use broadside_server::recordings::check;
 use broadside_shared::client::{ClientConfig, Detail};
-use broadside_shared::game::{Bot as _, Game};
+use broadside_shared::game::{Bot as _, Game, ModeSpec};
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
+use broadside_shared::recording::{block, pack};
 use broadside_store::testing::{Stop, TestPostgres};
 use nix::sys::signal::Signal;
 use sqlx::{PgPool, Row, SqlitePool};
@@ -144,9 +146,9 @@ async fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("it reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("it answers");
-    answer
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("it answers");
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// A number of the metrics page.
@@ -214,8 +216,12 @@ fn target(listens: &str) -> Target {
 
 /// A client that asks for a seat.
 async fn asking(listens: &str, index: u64) -> Player<Arena> {
+    asking_for(listens, index, RoomChoice::Quick).await
+}
+
+async fn asking_for(listens: &str, index: u64, room: RoomChoice) -> Player<Arena> {
     let name = Name::new(&format!("p{index}")).expect("a fine name");
-    let room = Some(RoomChoice::Quick);
+    let room = Some(room);
     let config = ClientConfig { name, agent: "test".to_owned(), room, role: Role::Play, detail: Detail::Replica };
     Player::<Arena>::connect(&target(listens), config, <Arena as Game>::Bot::cheap(index)).await.expect("it listens")
 }
@@ -223,8 +229,12 @@ async fn asking(listens: &str, index: u64) -> Player<Arena> {
 /// Lets a client go on until this is true of it.
 async fn until(player: &mut Player<Arena>, is_so: impl Fn(&Player<Arena>) -> bool) {
     while !is_so(player) {
-        player.step(Instant::now() + Duration::from_millis(20)).await.expect("it plays");
+        step(player).await;
     }
+}
+
+async fn step(player: &mut Player<Arena>) {
+    player.step(Instant::now() + Duration::from_millis(20)).await.expect("it plays");
 }
 
 /// Players with seats.
@@ -304,6 +314,60 @@ async fn a_server_that_was_killed_gives_everyone_back_the_same_seat_and_the_same
     // After the orderly end there is nothing to go on from.
     let (child, listens) = start(&folder, None, &[]).await;
     assert_eq!(metric(&listens, "broadside_players").await, 0.0);
+    terminate(child).await;
+}
+
+/// The only recording with this ending.
+fn recording(folder: &Folder, ending: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder.data().join("recordings")).expect("recordings are kept");
+    let files = entries.map(|entry| entry.expect("it is there").path());
+    let mut found = files.filter(|file| file.extension().is_some_and(|found| found == ending));
+    let file = found.next();
+    assert_eq!(found.next(), None, "a match has one file");
+    file
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_match_in_which_the_server_is_killed_has_one_recording_that_replays_from_start_to_end() {
+    let folder = Folder::new("match");
+    let (mut child, listens) = start(&folder, None, &[]).await;
+    let duel = ModeSpec::named(Arena::MODES, "duel").map(RoomChoice::Mode).expect("the arena has duels");
+    let mut players = Vec::new();
+    for index in 0..2 {
+        let mut player = asking_for(&listens, index, duel).await;
+        until(&mut player, Player::joined).await;
+        players.push(player);
+    }
+    // A second of the match is on disk, and then a checkpoint of it.
+    let length = || recording(&folder, "part").map_or(0, |file| std::fs::metadata(file).expect("it is there").len());
+    let mut beginning = 0;
+    while beginning == 0 || length() == beginning {
+        step(&mut players[0]).await;
+        beginning = if beginning == 0 { length() } else { beginning };
+    }
+    let written = metric(&listens, "broadside_checkpoint_bytes_total").await;
+    while metric(&listens, "broadside_checkpoint_bytes_total").await < written + 4000.0 {
+        step(&mut players[0]).await;
+    }
+    child.kill().await.expect("it runs");
+    let before = std::fs::read(recording(&folder, "part").expect("the match goes on")).expect("it is there");
+
+    let (child, listens) = start(&folder, None, &[]).await;
+    come_back(&mut players, &listens).await;
+    // Who leaves a duel ends it.
+    players.pop().expect("two play").leave().await;
+    while recording(&folder, "part").is_some() || recording(&folder, "bsr").is_none() {
+        step(&mut players[0]).await;
+    }
+    let file = recording(&folder, "bsr").expect("it ended");
+    let replayed = check::replay::<Arena>(&file).expect("it agrees");
+    assert!(replayed.ends_with("every hash agrees"), "it is whole: {replayed}");
+    let bytes = std::fs::read(&file).expect("it is there");
+    let whole = pack::unpack(&bytes).expect("it is small");
+    assert!(whole.starts_with(&before[..block::open_length(&before)]), "it begins with what was there");
+    let id = file.file_stem().expect("a name").to_string_lossy().into_owned();
+    let served = get(&listens, &format!("/api/recordings/{id}")).await;
+    assert!(served.starts_with("HTTP/1.1 200"), "{served}");
     terminate(child).await;
 }
 
