@@ -1,5 +1,6 @@
 //! What a server consists of behind its listener: its state, the threads of rooms, shards and bots, and the persistent rooms.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
@@ -281,6 +282,8 @@ fn recording_policy(config: &Config, rules: u64) -> Option<RecordingPolicy> {
 }
 
 fn open_persistent_rooms<G: Game>(directory: &Directory<G>, rooms: u16, node: NodeId) {
+    let given_back: BTreeSet<String> =
+        directory.all().iter().filter(|room| !room.is_ephemeral).map(|room| room.name.clone()).collect();
     for index in 1..=rooms {
         let mode = mode_name::<G>(ModeId(0));
         // In a cluster every node has them.
@@ -290,8 +293,7 @@ fn open_persistent_rooms<G: Game>(directory: &Directory<G>, rooms: u16, node: No
             (_, 0) => format!("{mode} {index}"),
             (_, node) => format!("{mode} {node}.{index}"),
         };
-        // It may have been given back.
-        if !directory.all().iter().any(|room| !room.is_ephemeral && room.name == name) {
+        if !given_back.contains(&name) {
             directory.open_persistent(&name);
         }
     }
