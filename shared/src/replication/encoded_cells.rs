@@ -42,6 +42,30 @@ pub(super) enum Stored {
     Elsewhere,
 }
 
+/// The most that a state of a world has needed so far. All states of the world get as much: if each grew only with its own needs, memory would
+/// grow for hours, since there are many of them and each peak meets one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Largest {
+    cells: usize,
+    records: usize,
+    words: usize,
+}
+
+impl Largest {
+    /// Space for this many cells and records, in numbers of them.
+    pub(super) fn with(&mut self, cells: usize, records: usize) -> (usize, usize) {
+        (raised(&mut self.cells, cells), raised(&mut self.records, records))
+    }
+}
+
+/// A quarter more than is needed now, if it is not enough: a slowly growing world does not reallocate each tick.
+fn raised(largest: &mut usize, needed: usize) -> usize {
+    if *largest < needed {
+        *largest = needed * 5 / 4;
+    }
+    *largest
+}
+
 /// The shared encoded cells of a state.
 #[derive(Debug, Default)]
 pub(super) struct SharedEncodedCells {
@@ -56,16 +80,17 @@ pub(super) struct SharedEncodedCells {
 
 impl SharedEncodedCells {
     /// Drops all encoded cells, and reserves space for a world of this many cells and records.
-    pub(super) fn reset(&mut self, cells: usize, records: usize) {
+    pub(super) fn reset(&mut self, cells: usize, records: usize, largest: &mut Largest) {
         self.cells = cells;
         self.stored.clear();
+        self.stored.reserve_exact(largest.with(cells, records).0 * SLOTS);
         self.stored.resize_with(cells * SLOTS, OnceLock::new);
         let wanted = std::mem::take(self.taken.get_mut());
         let usual = records * WORDS_PER_RECORD + cells * WORDS_PER_CELL;
-        if self.words.len() < wanted.max(usual) {
-            // A quarter more, so that a slowly growing world does not reallocate each tick.
-            let room = wanted.max(usual) * 5 / 4;
-            self.words.resize_with(room, AtomicU64::default);
+        let words = raised(&mut largest.words, wanted.max(usual));
+        if self.words.len() < words {
+            self.words.reserve_exact(words - self.words.len());
+            self.words.resize_with(words, AtomicU64::default);
         }
     }
 
@@ -222,8 +247,8 @@ mod tests {
 
     #[test]
     fn an_encoded_cell_without_space_is_stored_elsewhere_and_the_state_has_space_the_next_time() {
-        let mut encoded_cells = SharedEncodedCells::default();
-        encoded_cells.reset(1, 0);
+        let (mut encoded_cells, mut largest) = (SharedEncodedCells::default(), Largest::default());
+        encoded_cells.reset(1, 0, &mut largest);
         let long = [7u8; 999];
         let encode = |out: &mut Vec<u8>| {
             out.extend_from_slice(&long);
@@ -233,11 +258,14 @@ mod tests {
             encoded_cells.get_or_encode(0, Slot::CrossCell, &mut Vec::new(), encode)
         };
         assert_eq!(get(&encoded_cells), Stored::Elsewhere);
-        encoded_cells.reset(1, 0);
+        encoded_cells.reset(1, 0, &mut largest);
         let Stored::At { at, len: 999, sources: 3 } = get(&encoded_cells) else { panic!("there is space now") };
         let mut out = vec![1, 2];
         encoded_cells.append(at, 999, &mut out);
         assert_eq!((&out[..2], &out[2..]), (&[1, 2][..], &long[..]));
+        let mut another = SharedEncodedCells::default();
+        another.reset(1, 0, &mut largest);
+        assert!(matches!(get(&another), Stored::At { .. }), "so has any other state of the world");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use glam::Vec2;
 
 use super::cells::{CellBlock, CellId};
 use super::delta::CELL_RECORDS_MAX;
-use super::encoded_cells::SharedEncodedCells;
+use super::encoded_cells::{Largest, SharedEncodedCells};
 use super::fields::Record;
 use crate::ids::EntityId;
 use crate::time::Tick;
@@ -62,12 +62,15 @@ impl WorldState {
         self.common = (placement.every > 0).then(|| tick.before(placement.every));
         self.block = placement.find_cells();
         self.layers = placement.layers;
-        let Placement { gathered, found, order, .. } = placement;
+        let Placement { gathered, found, order, largest, .. } = placement;
         assert!(gathered.len() <= MOST, "{} entities, limit {MOST}: each has a number of its own", gathered.len());
         // Counted two places ahead, so that summing gives the start of each cell one place ahead, and filling then moves it to
         // the start of the next cell.
         let cells = self.block.len() * usize::from(self.layers);
+        // As much space as any state of this world has needed: see `Largest`.
+        let (cells_max, records_max) = largest.with(cells, gathered.len());
         self.starts.clear();
+        self.starts.reserve_exact(cells_max + 2);
         self.starts.resize(cells + 2, 0);
         for place in found.iter_mut() {
             *place = place_in(&self.block, CellId(*place)).expect("the block contains every cell found") as u16;
@@ -88,10 +91,12 @@ impl WorldState {
             order[range[0] as usize..range[1] as usize].sort_unstable();
         }
         self.ids.clear();
+        self.ids.reserve_exact(records_max);
         self.ids.extend(order.iter().map(|key| EntityId((key >> 16) as u16)));
         self.records.clear();
+        self.records.reserve_exact(records_max);
         self.records.extend(order.iter().map(|key| gathered[(key & 0xffff) as usize].1));
-        self.encoded_cells.reset(cells, self.records.len());
+        self.encoded_cells.reset(cells, self.records.len(), largest);
     }
 
     /// The records of a cell, in order of id.
@@ -210,6 +215,7 @@ pub struct Placement {
     found: Vec<u16>,
     /// Id and index into `gathered` of each entity, in order of cell, then id.
     order: Vec<u32>,
+    largest: Largest,
 }
 
 impl Default for Placement {
@@ -234,6 +240,7 @@ impl Placement {
             layer_of: Vec::new(),
             found: Vec::new(),
             order: Vec::new(),
+            largest: Largest::default(),
         }
     }
 
@@ -283,4 +290,21 @@ fn place(cells: &mut Vec<CellId>, id: EntityId, at: Vec2) -> CellId {
         *was = CellId::of(at);
     }
     *was
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fields::FIELDS_MAX;
+    use super::*;
+
+    #[test]
+    fn what_one_state_of_a_world_has_needed_every_state_has_from_its_next_use_on() {
+        let (mut placement, mut states) = (Placement::default(), [WorldState::default(), WorldState::default()]);
+        for (state, count) in states.iter_mut().zip([1000, 1]) {
+            let record = |number| Record { id: EntityId(number), kind: 0, values: [0; FIELDS_MAX] };
+            state.place(Tick(1), (0..count).map(|number| (Vec2::ZERO, record(number))), &mut placement);
+            assert_eq!(state.records.len(), usize::from(count));
+            assert!(state.records.capacity().min(state.ids.capacity()) >= 1000);
+        }
+    }
 }

@@ -45,6 +45,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use inputs::InputQueue;
+use output::DueCapacity;
 pub use output::{DueSnapshot, RoomOutput, StepPhase};
 use phase::{PhaseLoad, SnapshotPhase};
 use recorded::named;
@@ -125,6 +126,7 @@ pub struct Room<G: Game> {
     /// The cell in which each entity was last.
     placement: Placement,
     worlds: Recycled<WorldState>,
+    due_capacity: DueCapacity,
     /// Whether snapshots are staggered over the ticks of an interval.
     is_spread: bool,
     phase_load: PhaseLoad,
@@ -182,6 +184,7 @@ impl<G: Game> Room<G> {
             history: History::default(),
             placement: Placement::every(config.snapshot_every),
             worlds: Recycled::default(),
+            due_capacity: DueCapacity::default(),
             is_spread: false,
             phase_load: PhaseLoad::default(),
             recorder: None,
@@ -488,8 +491,7 @@ impl<G: Game> Room<G> {
 
     /// Writes the private part of each snapshot that is due.
     fn write_due(&mut self, tick: Tick, out: &mut RoomOutput) {
-        out.due.clear();
-        out.player_state_bytes.clear();
+        out.clear_due(&mut self.due_capacity);
         for at in 0..self.seats.len() {
             if !self.is_due(at, tick, out.level) {
                 continue;

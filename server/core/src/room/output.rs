@@ -33,6 +33,31 @@ pub struct RoomOutput {
     pub updates: Vec<RoomUpdate>,
 }
 
+/// The space for private parts that an output of the room has needed so far, as a number of them and in bytes. All outputs get as much: if each
+/// grew only with its own needs, memory would grow for hours, since there are many of them and each peak meets one.
+#[derive(Debug, Default)]
+pub(super) struct DueCapacity {
+    due: usize,
+    bytes: usize,
+}
+
+impl RoomOutput {
+    /// Drops the private parts of the tick before.
+    pub(super) fn clear_due(&mut self, capacity: &mut DueCapacity) {
+        let RoomOutput { due, player_state_bytes: bytes, .. } = self;
+        let raised = |largest: &mut usize, used: usize| {
+            // A quarter more, so that a room that fills up does not allocate with each player.
+            *largest = if *largest < used { used * 5 / 4 } else { *largest };
+            *largest
+        };
+        let (due_max, bytes_max) = (raised(&mut capacity.due, due.len()), raised(&mut capacity.bytes, bytes.len()));
+        due.clear();
+        due.reserve_exact(due_max);
+        bytes.clear();
+        bytes.reserve_exact(bytes_max);
+    }
+}
+
 /// A phase of a tick, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepPhase {
@@ -59,4 +84,19 @@ pub struct DueSnapshot {
     pub layers: LayerSet,
     /// Range of the local player state in [`RoomOutput::player_state_bytes`].
     pub player_state: std::ops::Range<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_output_has_needed_every_output_has_from_its_next_use_on() {
+        let (mut capacity, mut outputs) = (DueCapacity::default(), [RoomOutput::default(), RoomOutput::default()]);
+        outputs[0].player_state_bytes.extend([7; 5000]);
+        for output in &mut outputs {
+            output.clear_due(&mut capacity);
+            assert!(output.player_state_bytes.is_empty() && output.player_state_bytes.capacity() >= 5000);
+        }
+    }
 }
