@@ -3,12 +3,14 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `writer` | the thread that writes the files, and removes old ones |
+//! | `packing` | packs a file, a piece at a time |
 //! | `shelf` | finds a recording for whoever watches it |
 //! | [`check`] | the command: replays a file and compares |
 //!
 //! A room never waits for the disk: what the writer cannot take in time ends the recording, which is then good up to there.
 
 pub mod check;
+mod packing;
 mod shelf;
 mod writer;
 

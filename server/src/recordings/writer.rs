@@ -1,17 +1,18 @@
 //! The thread that writes recordings, and removes old ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvError, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use broadside_shared::recording::{block, pack};
 
+use super::packing::Packing;
 use super::{Message, Open, RecordingId, RecordingSink, Shelf};
 use crate::config::{Config, Record};
 use crate::metrics::Metrics;
@@ -80,7 +81,15 @@ pub(crate) fn start(folder: Option<Folder>, metrics: Arc<Metrics>) -> std::io::R
     let (to, from) = mpsc::channel();
     let waiting = Arc::new(AtomicUsize::new(0));
     let sink = RecordingSink(Some(Open { to, waiting: Arc::clone(&waiting), shelf: Arc::clone(&shelf) }));
-    let mut writer = Writer { folder, files: BTreeMap::new(), waiting, metrics, minute_at: None };
+    let mut writer = Writer {
+        folder,
+        files: BTreeMap::new(),
+        to_pack: VecDeque::new(),
+        packing: None,
+        waiting,
+        metrics,
+        minute_at: None,
+    };
     writer.finish_old();
     let thread = std::thread::Builder::new().name("recordings".to_owned()).spawn(move || writer.run(&from))?;
     Ok(Recordings { shelf, sink, thread: Some(thread) })
@@ -89,6 +98,10 @@ pub(crate) fn start(folder: Option<Folder>, metrics: Arc<Metrics>) -> std::io::R
 struct Writer {
     folder: Folder,
     files: BTreeMap<RecordingId, File>,
+    /// Those that are over and not packed yet, the first one first.
+    to_pack: VecDeque<RecordingId>,
+    /// Of the first one.
+    packing: Option<Packing>,
     waiting: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
     /// When the last minute of a room was kept last.
@@ -97,7 +110,7 @@ struct Writer {
 
 impl Writer {
     fn run(&mut self, from: &Receiver<Message>) {
-        while let Ok(message) = from.recv() {
+        while let Ok(message) = self.next(from) {
             match message {
                 Message::Begin(id, bytes) => {
                     self.taken(bytes.len());
@@ -123,14 +136,34 @@ impl Writer {
             }
         }
         // As they are, since another server may wait for them.
+        while let Some(id) = self.to_pack.front().copied() {
+            self.packed(id);
+        }
         for id in std::mem::take(&mut self.files).into_keys() {
             self.rename(id);
         }
     }
 
+    /// The next message. Packs until there is one.
+    fn next(&mut self, from: &Receiver<Message>) -> Result<Message, RecvError> {
+        loop {
+            match from.try_recv() {
+                Ok(message) => return Ok(message),
+                Err(TryRecvError::Disconnected) => return Err(RecvError),
+                Err(TryRecvError::Empty) => match self.to_pack.front().copied() {
+                    Some(id) => self.pack(id),
+                    None => return from.recv(),
+                },
+            }
+        }
+    }
+
     /// The file of a recording that begins with these bytes. If there is one, it is of the same match, which goes on after a crash or a hand-over: so
     /// does the file, unless it begins otherwise, as under other rules.
-    fn begin(&self, id: RecordingId, bytes: &[u8]) -> std::io::Result<File> {
+    fn begin(&mut self, id: RecordingId, bytes: &[u8]) -> std::io::Result<File> {
+        if self.to_pack.contains(&id) {
+            self.packed(id);
+        }
         let mut file = File::create_new(self.path(id, UNDER_WAY))?;
         let earlier = fs::read(self.path(id, RECORDING));
         match earlier.as_ref().map(|bytes| pack::unpack(bytes)) {
@@ -172,31 +205,53 @@ impl Writer {
         }
     }
 
+    /// Closes the file of a recording, which is kept once it is packed.
     fn close(&mut self, id: RecordingId) {
-        if let Some(file) = self.files.remove(&id) {
-            drop(file);
-            if let Err(error) = self.pack(id) {
-                self.failed(&error);
-            }
-            self.rename(id);
-            self.metrics.recordings_kept.inc();
-            self.forget_old();
+        if self.files.remove(&id).is_some() {
+            self.to_pack.push_back(id);
         }
     }
 
-    /// Packs a file that is still under way, unless it is as long as that of an arena, which would hold up the others.
-    fn pack(&self, id: RecordingId) -> std::io::Result<()> {
-        let (path, packed) = (self.path(id, UNDER_WAY), self.path(id, PACKED));
-        if fs::metadata(&path)?.len() > PACKED_BYTES_MAX {
-            return File::open(path)?.sync_all();
+    /// Packs some more of the first file.
+    fn pack(&mut self, id: RecordingId) {
+        let path = self.path(id, UNDER_WAY);
+        let packing = match self.packing.take() {
+            Some(packing) => packing.go_on(&path),
+            None => self.begin_to_pack(id, &path),
+        };
+        match packing {
+            Ok(Some(packing)) => self.packing = Some(packing),
+            Ok(None) => self.packed(id),
+            Err(error) => {
+                // It is kept as it is.
+                self.failed(&error);
+                self.packed(id);
+            }
         }
-        let mut file = File::create(&packed)?;
-        file.write_all(&pack::pack(&fs::read(&path)?))?;
-        file.sync_all()?;
-        fs::rename(packed, path)
+    }
+
+    /// `None` if the file is as long as that of an arena, which is not worth its time.
+    fn begin_to_pack(&self, id: RecordingId, path: &Path) -> std::io::Result<Option<Packing>> {
+        if fs::metadata(path)?.len() > PACKED_BYTES_MAX {
+            return File::open(path)?.sync_all().map(|()| None);
+        }
+        Packing::begin(path, self.path(id, PACKED)).map(Some)
+    }
+
+    /// A recording is kept, packed or not.
+    fn packed(&mut self, id: RecordingId) {
+        if self.to_pack.front() == Some(&id) {
+            self.packing = None;
+        }
+        self.to_pack.retain(|other| *other != id);
+        self.rename(id);
+        self.metrics.recordings_kept.inc();
+        self.forget_old();
     }
 
     fn rename(&self, id: RecordingId) {
+        // Of one that was not packed to its end.
+        let _ = fs::remove_file(self.path(id, PACKED));
         if let Err(error) = fs::rename(self.path(id, UNDER_WAY), self.path(id, RECORDING)) {
             self.failed(&error);
         }
@@ -303,6 +358,25 @@ mod tests {
             assert_eq!(contents(&file), expected, "after {last:?}");
             fs::remove_file(file).expect("it is there");
         }
+        fs::remove_dir_all(&path).expect("it is there");
+    }
+
+    #[test]
+    fn a_match_that_goes_on_on_the_same_server_has_one_file_whether_it_was_packed_or_not() {
+        let path = std::env::temp_dir().join(format!("broadside-recordings-same-{}", std::process::id()));
+        let folder = Folder { path: path.clone(), bytes_max: 1 << 20, age_max: Duration::from_secs(3600) };
+        let (id, beginning) = (RecordingId([1; 16]), [&MAGIC[..], &block::write(BlockKind::Head, b"head")].concat());
+        let recordings = start(Some(folder), Arc::new(Metrics::new())).expect("it starts");
+        let mut expected = beginning.clone();
+        for part in [b"first", b"other", b"third"].map(|text| block::write(BlockKind::Ticks, text)) {
+            assert!(recordings.sink().begin(id, beginning.clone()));
+            assert!(recordings.sink().more(id, part.clone().into()));
+            recordings.sink().end(id, Vec::new());
+            expected.extend(part);
+        }
+        recordings.end();
+        assert_eq!(contents(&path.join(format!("{id}.{RECORDING}"))), expected);
+        assert_eq!(files(&path).len(), 1, "nothing half packed is left");
         fs::remove_dir_all(&path).expect("it is there");
     }
 

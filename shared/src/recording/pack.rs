@@ -7,10 +7,15 @@ use thiserror::Error;
 
 use super::{RECORDING_MAX, block};
 
-/// The slowest quality and the smallest result: nobody waits for the thread that packs.
+/// The slowest quality and the smallest result, for matches: nobody waits for the thread that packs.
 const QUALITY: u32 = 11;
-/// Window of 2^22 bytes, longer than most matches.
+/// Longest recording that is packed with it: ten minutes of 12 players. Longer ones would take many seconds and 65 MB of memory.
+const QUALITY_MAX: u64 = 1 << 20;
+/// For longer ones.
+const QUALITY_OF_LONGER: u32 = 9;
+/// Largest window: 2^22 bytes. A window has the length of the recording if that is shorter, since the memory of the packer grows with it.
 const WINDOW_BITS: u32 = 22;
+const WINDOW_BITS_MIN: u32 = 16;
 /// Bytes that are read or written at a time.
 const PIECE: usize = 1 << 16;
 
@@ -20,14 +25,44 @@ const PIECE: usize = 1 << 16;
 pub struct TooLarge;
 
 /// Packs a recording.
-///
-/// # Panics
-/// Never: nothing that is written to memory fails.
 #[must_use]
 pub fn pack(recording: &[u8]) -> Vec<u8> {
-    let mut writer = brotli::CompressorWriter::new(Vec::new(), PIECE, QUALITY, WINDOW_BITS);
-    writer.write_all(recording).expect("memory takes all");
-    writer.into_inner()
+    let mut packer = Packer::new(recording.len() as u64);
+    packer.push(recording);
+    packer.finish()
+}
+
+/// Packs a recording piece by piece.
+pub struct Packer(brotli::CompressorWriter<Vec<u8>>);
+
+impl Packer {
+    /// For a recording of this many bytes.
+    #[must_use]
+    pub fn new(length: u64) -> Packer {
+        let quality = if length <= QUALITY_MAX { QUALITY } else { QUALITY_OF_LONGER };
+        let bits = length.next_power_of_two().ilog2().clamp(WINDOW_BITS_MIN, WINDOW_BITS);
+        Packer(brotli::CompressorWriter::new(Vec::new(), PIECE, quality, bits))
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Panics
+    /// Never: nothing that is written to memory fails.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).expect("memory takes all");
+    }
+
+    /// What has been packed since the last call.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(self.0.get_mut())
+    }
+
+    /// The rest, when there is nothing more to take.
+    #[must_use]
+    pub fn finish(self) -> Vec<u8> {
+        self.0.into_inner()
+    }
 }
 
 /// A recording that may be packed, as far as it can be unpacked: its blocks have checksums, which say where that stops to be true.
@@ -82,6 +117,21 @@ mod tests {
             }
         }
         assert!(longest > plain.len() / 2, "{longest}");
+    }
+
+    #[test]
+    fn what_is_packed_piece_by_piece_is_unpacked_whatever_its_length() {
+        for length in [0, 1, 60_000, QUALITY_MAX as usize + 1] {
+            let plain = recording(length);
+            let mut packer = Packer::new(plain.len() as u64);
+            let mut packed = Vec::new();
+            for piece in plain.chunks(PIECE) {
+                packer.push(piece);
+                packed.extend(packer.take());
+            }
+            packed.extend(packer.finish());
+            assert!(unpack(&packed).expect("it is small") == plain, "{length}");
+        }
     }
 
     #[test]
