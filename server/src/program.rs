@@ -102,14 +102,18 @@ pub fn run<G: Game>() -> ExitCode {
     code.into()
 }
 
-/// Re-executes this program with a limit on glibc's malloc arenas, unless the environment sets one. glibc reserves 64 MiB of address
-/// space per allocating thread, which counts against a limit of address space, and reads the limit only at startup. A steady tick
-/// allocates nothing, so sharing two arenas costs nothing.
+/// Re-executes this program with settings for glibc's malloc, unless the environment has its own: they are read only at startup.
+///
+/// glibc reserves 64 MiB of address space per allocating thread, which counts against a limit of address space. A steady tick allocates
+/// nothing, so sharing two arenas costs nothing. What is larger than a MiB, such as the memory of what packs a recording, goes back to the
+/// system at once: by default glibc keeps up to 32 MiB of such blocks after the first one, in pieces between others.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn bound_arenas() {
     use std::os::unix::process::CommandExt;
-    const VARIABLE: &str = "MALLOC_ARENA_MAX";
-    if std::env::var_os(VARIABLE).is_some() {
+    const ARENAS: &str = "MALLOC_ARENA_MAX";
+    const SETTINGS: [(&str, &str); 3] =
+        [(ARENAS, "2"), ("MALLOC_MMAP_THRESHOLD_", "1048576"), ("MALLOC_TRIM_THRESHOLD_", "1048576")];
+    if std::env::var_os(ARENAS).is_some() {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
@@ -119,7 +123,7 @@ fn bound_arenas() {
         again.arg0(name);
     }
     // Returns only on failure; the system defaults then stay in effect.
-    let _ = again.args(words).env(VARIABLE, "2").exec();
+    let _ = again.args(words).envs(SETTINGS).exec();
 }
 
 /// Other allocators need no limit.
