@@ -91,6 +91,10 @@ pub struct Metrics {
     pub recordings_kept: Counter,
     /// Recordings that ended early or were lost because the disk failed.
     pub recordings_failed: Counter,
+    /// Seconds in which a room's thread made a checkpoint: part of its tick.
+    pub checkpoint_seconds: Histogram,
+    /// Ticks with a checkpoint that ended after the next one was due.
+    pub checkpoint_overruns: Counter,
     /// Bytes of checkpoints written.
     pub checkpoint_bytes: Counter,
     /// Writes of checkpoints that failed.
@@ -178,6 +182,8 @@ impl Metrics {
             results_lost: Counter::default(),
             recordings_kept: Counter::default(),
             recordings_failed: Counter::default(),
+            checkpoint_seconds: Histogram::new(SECONDS),
+            checkpoint_overruns: Counter::default(),
             checkpoint_bytes: Counter::default(),
             checkpoints_failed: Counter::default(),
             reports_dropped: Counter::default(),
@@ -252,6 +258,8 @@ impl Metrics {
         let fanout = "Time in which a shard assembled and wrote the frames of a tick";
         add(to, "fanout_seconds", fanout, &self.fanout_seconds);
         add(to, "tick_phase_seconds", "Duration of each phase of a tick", self.tick_phase_seconds.family());
+        let checkpoint = "Time in which the thread of a room made a checkpoint";
+        add(to, "checkpoint_seconds", checkpoint, &self.checkpoint_seconds);
     }
 
     fn register_counters(&self, to: &mut Registry) {
@@ -282,6 +290,8 @@ impl Metrics {
         add(to, "results_lost", "Players' results lost because their room failed", &self.results_lost);
         add(to, "recordings_kept", "Recordings written", &self.recordings_kept);
         add(to, "recordings_failed", "Recordings cut off or lost because the disk failed", &self.recordings_failed);
+        let overruns = "Ticks with a checkpoint that ended after the next one was due";
+        add(to, "checkpoint_overruns", overruns, &self.checkpoint_overruns);
         add(to, "checkpoint_bytes", "Bytes of checkpoints written", &self.checkpoint_bytes);
         add(to, "checkpoints_failed", "Writes of checkpoints that failed", &self.checkpoints_failed);
         add(to, "reports_dropped", "Reports of players dropped because too many waited", &self.reports_dropped);

@@ -129,7 +129,10 @@ impl<G: Game> RoomRunner<G> {
     pub(super) fn checkpoint(&mut self, now: MonoTime) {
         if self.context.checkpoints.is_open() {
             self.checkpoint_at = now.plus_us(EVERY_US);
+            let began = self.context.clock.now();
             self.context.checkpoints.room(self.entry.info.id, self.save());
+            let took_us = self.context.clock.now().us_since(began);
+            self.context.metrics.checkpoint_seconds.observe(took_us as f64 / 1e6);
         }
     }
 
@@ -166,7 +169,8 @@ impl<G: Game> RoomRunner<G> {
         }
         self.carry_out_effects();
         self.hand_over();
-        if stepped == Stepped::Asleep || stepped == Stepped::Ticked && began >= self.checkpoint_at {
+        let has_checkpoint = self.context.checkpoints.is_open() && began >= self.checkpoint_at;
+        if stepped == Stepped::Asleep || stepped == Stepped::Ticked && has_checkpoint {
             self.checkpoint(began);
         }
         let now = self.context.clock.now();
@@ -176,6 +180,7 @@ impl<G: Game> RoomRunner<G> {
                 self.status.set_occupancy(self.room.occupancy(), handled, now);
                 self.status.tick.store(tick.0, Ordering::Relaxed);
                 self.export_timing(&timing);
+                self.context.metrics.checkpoint_overruns.inc_by((timing.is_overrun && has_checkpoint).into());
                 self.export_gauges();
                 Next::At(timing.next)
             }
