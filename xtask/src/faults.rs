@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use crate::felt::{self, Bots, Felt};
 use crate::http;
-use crate::process::{self, free_port, run, wait};
+use crate::process::{self, Service, free_port, run, wait};
 use crate::server::Server;
 use crate::table::Table;
 use crate::toolchain::find_program;
@@ -27,6 +28,8 @@ pub(crate) const BEFORE: Duration = Duration::from_secs(4);
 const AFTER: Duration = Duration::from_secs(8);
 /// How long the server may take to seat everyone.
 pub(crate) const SEATED_WITHIN: Duration = Duration::from_secs(30);
+/// How long a duel may take: five rounds of a minute and a half at most, and what is between them.
+const DUEL_WITHIN: Duration = Duration::from_secs(600);
 /// Bots, if nobody says how many.
 const PLAYERS: u32 = 30;
 /// Where Debian's libfaketime is.
@@ -76,10 +79,11 @@ struct Fault {
     strike: fn(&mut Scene) -> Result<()>,
 }
 
-const FAULTS: [Fault; 15] = [
+const FAULTS: [Fault; 16] = [
     Fault { name: "nothing", flags: &[], wrapped: bare, strike: |_| Ok(()) },
     Fault { name: "kill -9, and a start 0.3 s later", flags: &[], wrapped: bare, strike: kill },
     Fault { name: "kill -9 three times, 2 to 3 s apart", flags: &[], wrapped: bare, strike: kill_thrice },
+    Fault { name: "kill -9 in a match that is watched later", flags: &[], wrapped: bare, strike: kill_in_a_match },
     Fault { name: "hand-over (USR2)", flags: &[], wrapped: bare, strike: hand_over },
     Fault { name: "twenty hand-overs in a row", flags: &[], wrapped: bare, strike: hand_over_often },
     Fault { name: "stopped for 5 s (STOP, CONT)", flags: &[], wrapped: bare, strike: stop },
@@ -238,6 +242,19 @@ impl Scene {
         Ok(http::metric(&String::from_utf8_lossy(&body), "broadside_players")? as u32)
     }
 
+    /// The room of the duel, once this is true of it.
+    fn duel_once(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Result<Value> {
+        let until = Instant::now() + DUEL_WITHIN;
+        loop {
+            let rooms: Vec<Value> = serde_json::from_slice(&http::get(self.address, "/api/rooms")?.body)?;
+            match rooms.into_iter().find(|room| room["mode"] == "duel" && is_so(room)) {
+                Some(room) => return Ok(room),
+                None => wait(Duration::from_millis(200))?,
+            }
+            ensure!(Instant::now() < until, "no duel {what} within {DUEL_WITHIN:?}");
+        }
+    }
+
     /// Starts the server again, on the same port and data.
     fn start_again(&mut self) -> Result<()> {
         self.server = Server::start("server", &self.command, Stdio::piped())?;
@@ -347,6 +364,40 @@ fn kill_thrice(scene: &mut Scene) -> Result<()> {
         kill(scene)?;
         wait(Duration::from_millis(later_ms))?;
     }
+    Ok(())
+}
+
+/// Kills the server in the middle of a duel, and lets the duel end. Its one recording has to be there, and to replay from start to end.
+fn kill_in_a_match(scene: &mut Scene) -> Result<()> {
+    let mut bots = Command::new(program("release", "bot"));
+    bots.arg(format!("ws://{}/ws", scene.address)).args(["--count", "2", "--mode", "duel"]);
+    let bots = Service::start("duellists", &bots, Stdio::null(), Stdio::inherit())?;
+    scene.duel_once("is played", |duel| duel["match"]["phase"] == "playing")?;
+    wait(BEFORE)?;
+    scene.server.kill()?;
+    let recordings = scene.folder.join("data/recordings");
+    let names = fs::read_dir(&recordings)?.map(|file| Ok(file?.file_name().to_string_lossy().into_owned()));
+    let under_way: Vec<String> = names.collect::<Result<_>>()?;
+    scene.start_again()?;
+    let duel = scene.duel_once("has ended", |duel| duel["last_recording"].is_string())?;
+    bots.end()?;
+    let id = duel["last_recording"].as_str().context("it is a text")?;
+    ensure!(under_way == [format!("{id}.part")], "{under_way:?} was recorded, and {id} is the match");
+    let path = format!("/api/recordings/{id}");
+    let until = Instant::now() + AFTER;
+    while http::get(scene.address, &path)?.status != 200 {
+        ensure!(Instant::now() < until, "GET {path} does not answer 200 within {AFTER:?}");
+        wait(Duration::from_millis(100))?;
+    }
+    let file = recordings.join(id).with_extension("bsr");
+    let replay = Command::new(program("release", "broadside-server")).arg("replay").arg(file).output()?;
+    let words = String::from_utf8_lossy(&replay.stdout);
+    ensure!(
+        replay.status.success() && words.trim_end().ends_with("every hash agrees"),
+        "the match cannot be watched: {words}{}",
+        String::from_utf8_lossy(&replay.stderr)
+    );
+    eprintln!("{}", words.lines().skip(1).collect::<Vec<_>>().join("; "));
     Ok(())
 }
 
