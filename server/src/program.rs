@@ -105,14 +105,14 @@ pub fn run<G: Game>() -> ExitCode {
 /// Re-executes this program with settings for glibc's malloc, unless the environment has its own: they are read only at startup.
 ///
 /// glibc reserves 64 MiB of address space per allocating thread, which counts against a limit of address space. A steady tick allocates
-/// nothing, so sharing two arenas costs nothing. What is larger than a MiB, such as the memory of what packs a recording, goes back to the
-/// system at once: by default glibc keeps up to 32 MiB of such blocks after the first one, in pieces between others.
+/// nothing, so sharing two arenas costs nothing. Blocks of 128 KiB, such as a checkpoint or the memory of what packs a recording, go back to the
+/// system at once: by default glibc raises that limit with each such block, up to 32 MiB, and keeps those below it in pieces between others.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn bound_arenas() {
     use std::os::unix::process::CommandExt;
     const ARENAS: &str = "MALLOC_ARENA_MAX";
     const SETTINGS: [(&str, &str); 3] =
-        [(ARENAS, "2"), ("MALLOC_MMAP_THRESHOLD_", "1048576"), ("MALLOC_TRIM_THRESHOLD_", "1048576")];
+        [(ARENAS, "2"), ("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
     if std::env::var_os(ARENAS).is_some() {
         return;
     }
