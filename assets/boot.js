@@ -147,6 +147,13 @@
     );
   };
 
+  const absent = (name) =>
+    say(
+      `${name} could not be loaded: the server or the network does not answer. Check your connection and reload the page.`,
+      `${name} konnte nicht geladen werden: Der Server oder das Netz antwortet nicht. Prüf deine Verbindung und lade die Seite neu.`,
+      `No se pudo cargar ${name}: el servidor o la red no responde. Comprueba tu conexión y recarga la página.`,
+    );
+
   // Fetches a file; throws a sentence if the response is not that file.
   const take = async (url, how, whole) => {
     const name = (pending = nameOf(url));
@@ -156,11 +163,7 @@
       answer = await fetch(url, how);
       bytes = await read(answer, whole);
     } catch (reason) {
-      throw say(
-        `${name} could not be loaded: the server or the network does not answer. Check your connection and reload the page.`,
-        `${name} konnte nicht geladen werden: Der Server oder das Netz antwortet nicht. Prüf deine Verbindung und lade die Seite neu.`,
-        `No se pudo cargar ${name}: el servidor o la red no responde. Comprueba tu conexión y recarga la página.`,
-      );
+      throw absent(name);
     }
     const { status } = answer;
     if (status === 404) throw unfit(`${name} is missing on the server.`, name);
@@ -237,12 +240,43 @@
     }
     const stamps = WebAssembly.Module.customSections(module, "build");
     sameBuild([[nameOf(binary), stamps.length ? new TextDecoder().decode(stamps[0]) : ""]]);
+    parts = binary.replace("bg.wasm", "");
     // The program says what is in the table of settings.js.
     await window.broadside.language;
     try {
       await glue.default({ module_or_path: module });
     } catch (reason) {
       throw notStarted(reason);
+    }
+  };
+
+  // Loads a part of the program that a first visit does without (xtask/src/split.rs). 0: the rest, soon. When the program is about to call
+  // it, before anything else happens: 1: the rest, 2: the simple renderer.
+  let parts = "";
+  const linked = {};
+  const rest = (number) => {
+    const part = number > 1 ? "flat" : "rest";
+    const url = `${parts}${part}.wasm`;
+    const link = (module) => linked[part] || (linked[part] = new WebAssembly.Instance(module, { a: window.broadside.program }));
+    if (number === 0) {
+      fetch(url)
+        .then((answer) => answer.arrayBuffer())
+        .then((bytes) => WebAssembly.compile(bytes))
+        .then(link)
+        // It is tried again when it is needed.
+        .catch(() => {});
+      return;
+    }
+    const ask = new XMLHttpRequest();
+    try {
+      ask.open("GET", url, false);
+      // The bytes as they are, as one character each.
+      ask.overrideMimeType("text/plain; charset=x-user-defined");
+      ask.send();
+      link(new WebAssembly.Module(Uint8Array.from(ask.responseText, (byte) => byte.charCodeAt(0))));
+    } catch (reason) {
+      fail(absent(nameOf(url)));
+      throw reason;
     }
   };
 
@@ -320,5 +354,5 @@
     inPage(() => show(text, "slow"));
   }, PATIENCE_MS);
 
-  window.broadside = { errors, base, folder, load, renew, state: () => ({ phase: failed ? "failed" : "loading" }) };
+  window.broadside = { errors, base, folder, load, renew, rest, state: () => ({ phase: failed ? "failed" : "loading" }) };
 })();

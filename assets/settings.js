@@ -37,6 +37,15 @@
   let settings = read();
   const one = (name, choices) => (choices.includes(settings[name]) ? settings[name] : choices[0]);
 
+  // Where the player has put the touch controls: shares of the window, by the names of elements. A stick under a thumb is where that is.
+  const sheet = new CSSStyleSheet();
+  document.adoptedStyleSheets.push(sheet);
+  const place = () => {
+    const isPlace = ([id, at]) => /^[a-z-]+$/.test(id) && Array.isArray(at) && at.every((share) => share >= 0 && share <= 1);
+    const rules = Object.entries(settings.places || {}).filter(isPlace).map(([id, [x, y]]) => `#sticks #${id}:not(.on) { inset: ${y * 100}% auto auto ${x * 100}%; margin: 0; translate: -50% -50%; }`);
+    sheet.replaceSync(rules.join(" "));
+  };
+
   // What style sheets see of the settings.
   const show = () => {
     const { dataset, style } = document.documentElement;
@@ -46,6 +55,7 @@
     const text = one("text", [100, 115, 130, 150]);
     document.documentElement.toggleAttribute("data-large", text > 100);
     style.setProperty("--text", text / 100);
+    place();
     // Groups of buttons anywhere in the page that set something: `data-set` names it, and the first is the usual choice.
     for (const group of document.querySelectorAll("[data-set]")) {
       const buttons = Array.from(group.children);

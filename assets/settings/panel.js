@@ -135,7 +135,23 @@ const ownHelp = () => {
   const stays = (row, at) => row.tagName === "DT" && (at >= gamepad || row.querySelector("[data-text='key.mouse']")) && !texts.includes(usualHelp[at + 1].textContent);
   return rows.concat(usualHelp.flatMap((row, at) => (stays(row, at) ? [row, usualHelp[at + 1]] : [])));
 };
-const showHelp = () => helpList?.replaceChildren(...(Object.keys(ownKeys()).length ? ownHelp() : usualHelp));
+// The hints below the title: each key that does something else now gives way to the first that does what it did.
+const HINTS = { "key.left-button": "Mouse0", "key.right-button": "Mouse2" };
+const hints = Array.from(document.querySelectorAll("#menu footer.with-mouse kbd"), (kbd) => ({ kbd, text: kbd.textContent, look: kbd.className }));
+const showHints = () => {
+  for (const { kbd, text, look } of hints) {
+    const code = kbd.dataset.text ? HINTS[kbd.dataset.text] : `Key${text}`;
+    const action = actions().find(({ usual }) => usual.includes(code));
+    const keys = action ? keysOf(action) : [code];
+    const stays = keys.includes(code);
+    kbd.textContent = stays ? text : keys.length ? nameOf(keys[0]) : "–";
+    kbd.className = stays ? look : kbd.textContent.length > 1 ? "wide" : "";
+  }
+};
+const showHelp = () => {
+  helpList?.replaceChildren(...(Object.keys(ownKeys()).length ? ownHelp() : usualHelp));
+  showHints();
+};
 
 let rows;
 const answer = (code) => {
@@ -232,7 +248,14 @@ const controls = () => {
     status.textContent = "";
     build();
   });
-  return section("controls", presets, make("p", { textContent: say("set.keys.how") }), rows.list, status, isOn("swapped"));
+  const places = make("button", { type: "button", textContent: say("set.places.move") });
+  places.addEventListener("click", async () => {
+    const { move } = await import("./places.js");
+    dialog.close();
+    move();
+  });
+  const movable = document.querySelector("#sticks") ? [row("places", places)] : [];
+  return section("controls", presets, make("p", { textContent: say("set.keys.how") }), rows.list, status, isOn("swapped"), ...movable);
 };
 
 // What the game lets its players choose, if anything: buttons of the page, or its texts, such as `paint.coral`, name the choices.

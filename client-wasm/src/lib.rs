@@ -19,6 +19,7 @@
 //! | `words` | the texts of the page, in the player's language |
 //! | `settings` | what the player has set |
 //! | `quality` | which renderer and effects this machine can afford |
+//! | `rest` | the parts of the program that a first visit does without |
 //! | `browser`, `probe`, `random` | the browser's API, the state for tests, randomness for visual effects |
 //!
 //! Absent on purpose: rules, prediction and the protocol (they are in `broadside_shared`), any game, JavaScript beyond what loads the
@@ -42,6 +43,7 @@ mod pen;
 mod probe;
 mod quality;
 mod random;
+mod rest;
 mod score;
 mod settings;
 mod simulated_link;
@@ -106,7 +108,10 @@ pub fn start<C: Cartridge>() -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|info| browser::log_error(&info.to_string())));
     // Outside a page there is nothing to start: a test may only want what the module exports.
     match browser::document() {
-        Some(_) => app::start::<C>().map_err(JsValue::from),
+        Some(_) => {
+            rest::offer();
+            app::start::<C>().map_err(JsValue::from)
+        }
         None => Ok(()),
     }
 }

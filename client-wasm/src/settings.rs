@@ -1,8 +1,6 @@
 //! What the player has set, as `assets/settings.js` keeps it: one object with a version in the browser's storage. Whatever is stored
 //! there is read as far as it makes sense; the rest is as if never set.
 
-use std::collections::BTreeMap;
-
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -53,7 +51,7 @@ pub(crate) struct Settings {
     /// Whether the net graph is open.
     pub(crate) graph: bool,
     /// What keys and buttons of the mouse stand for: another key by its usual place, or nothing if empty.
-    pub(crate) keys: BTreeMap<String, String>,
+    pub(crate) keys: Vec<(String, String)>,
 }
 
 impl Settings {

@@ -15,14 +15,14 @@
 //! | [`history`] | past positions of all players, for judging a shot as its shooter saw it |
 //! | [`link`] | the simulated network link, in virtual time |
 //! | [`operator`] | where a server stores the operator's token |
-//! | [`time`], [`math`], [`hash`] | ticks and clocks, portable trigonometry, world hashes |
+//! | [`time`], [`math`], [`hash`], [`sorted`] | ticks and clocks, portable trigonometry, world hashes, a small map |
 //! | `toy` | a small game for tests, with the feature `testing` |
 //!
 //! Absent on purpose: sockets, clocks, threads, tasks, system randomness, hash maps, pixels. Time is always an
 //! argument, chance is a seeded generator inside the world, and order is stated. Therefore the same code runs in the
 //! server, in the browser and in a test in virtual time, and gives the same bits in all three.
 //!
-//! A module imports only from those before it in this list: `math`, `hash`, `time`, `ids`; `replication`; `protocol`;
+//! A module imports only from those before it in this list: `math`, `hash`, `sorted`, `time`, `ids`; `replication`; `protocol`;
 //! `saved`; `history`; `game`; `trial`; `match_publisher`;
 //! `recording`; `client`; `playback`. `link` uses `time` only. No game is in here: each is a crate under `games/`.
 
@@ -40,6 +40,7 @@ pub mod protocol;
 pub mod recording;
 pub mod replication;
 pub mod saved;
+pub mod sorted;
 pub mod time;
 #[cfg(any(test, feature = "testing"))]
 pub mod toy;

@@ -56,6 +56,7 @@ mod site;
 mod sizes;
 mod soak;
 mod source;
+mod split;
 mod steps;
 mod table;
 mod template;

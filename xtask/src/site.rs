@@ -3,7 +3,7 @@
 //! folders of its own.
 //!
 //! cargo builds the wasm, once for the game and once for recorded matches; the wasm-bindgen that is linked into this program, always of the version the client was
-//! compiled against, writes the JavaScript beside it; whatever compresses gets a `.br` and a `.gz` sibling, so that the
+//! compiled against, writes the JavaScript beside it; what a first visit does without is cut off (`split.rs`); whatever compresses gets a `.br` and a `.gz` sibling, so that the
 //! server never compresses anything. All of it is made in a second folder which then takes the place of the first:
 //! nothing stale is left, and nobody sees half of it. When neither the wasm nor an asset changed, nothing is touched.
 //!
@@ -29,6 +29,7 @@ use crate::languages;
 use crate::parts;
 use crate::process::run;
 use crate::sizes;
+use crate::split;
 use crate::toolchain;
 use crate::workspace::{WASM_TARGET, broadside, cargo, short, target_dir};
 
@@ -56,7 +57,7 @@ pub(crate) fn site(args: &Args) -> Result<()> {
 }
 
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 14;
+const RECIPE: u32 = 15;
 
 /// Folder of the pages for developers, which players do not load.
 const DEV: &str = "dev";
@@ -77,6 +78,10 @@ const BUILD_SECTION: &str = "build";
 
 /// The scripts of a first visit beside its program's.
 const LEAN: [&str; 3] = ["boot.js", "settings.js", "start.js"];
+
+/// The style sheets of a first visit, which become one: together they take fewer bytes and one request.
+const SHEETS: [&str; 3] = ["style.css", "lobby.css", "game.css"];
+const SHEET: &str = "game-page.css";
 
 /// The game's page.
 const PAGE: &str = "index.html";
@@ -154,7 +159,9 @@ pub(crate) fn build(game: &Game) -> Result<()> {
 fn compile(package: &str) -> Result<Vec<Vec<u8>>> {
     let wasm = target_dir().join(WASM_TARGET).join("wasm").join(package.replace('-', "_")).with_extension("wasm");
     let compiled = PROGRAMS.map(|(_, features)| {
-        run(&mut cargo(&format!("build --package {package} --target {WASM_TARGET} --profile wasm{features}")))?;
+        let mut build = cargo(&format!("build --package {package} --target {WASM_TARGET} --profile wasm{features}"));
+        // Names of functions then say which types they are made for, which tells what a first visit needs from the rest.
+        run(build.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Csymbol-mangling-version=v0"))?;
         fs::read(&wasm).with_context(|| format!("cannot read {}", short(&wasm)))
     });
     compiled.into_iter().collect()
@@ -188,6 +195,7 @@ fn make(
         let text = fs::read_to_string(&script)?;
         fs::write(script, lean(&text))?;
     }
+    moved.push(join_sheets(&fresh.join(PAGE), &folder)?);
     let own = sources.get(Path::new(parts::FILE)).map_or_else(|| Ok(String::new()), fs::read_to_string)?;
     let table = languages::merge(&folder)?;
     let beside = languages::merge_beside(&folder)?;
@@ -208,6 +216,38 @@ fn make(
     deepen(fresh, &lasting)?;
     measure(fresh, &folder)?;
     files(fresh)?.iter().try_for_each(|file| compress(file))
+}
+
+/// Makes one style sheet of those of the game's page, and lets the page name it alone.
+fn join_sheets(page: &Path, folder: &Path) -> Result<String> {
+    let mut text = fs::read_to_string(page)?;
+    let mut joined = String::new();
+    for sheet in SHEETS {
+        joined += &lean_sheet(&fs::read_to_string(folder.join(sheet))?);
+        let link = format!("<link rel=\"stylesheet\" href=\"./{sheet}\">\n");
+        anyhow::ensure!(text.contains(&link), "{} does not name {sheet}", short(page));
+        let to = if sheet == SHEETS[0] { link.replace(sheet, SHEET) } else { String::new() };
+        text = text.replace(&link, &to);
+    }
+    fs::write(page, text)?;
+    fs::write(folder.join(SHEET), joined)?;
+    Ok(SHEET.to_owned())
+}
+
+/// A style sheet without comments, and without the spaces that mean nothing.
+fn lean_sheet(sheet: &str) -> String {
+    let mut lean = String::new();
+    for (number, part) in sheet.split("/*").enumerate() {
+        let part = if number == 0 { part } else { part.split_once("*/").map_or("", |(_, rest)| rest) };
+        for word in part.split_whitespace() {
+            let tight = lean.is_empty() || lean.ends_with(['{', '}', ';', ',']) || word.starts_with(['{', '}']);
+            if !tight {
+                lean.push(' ');
+            }
+            lean += word;
+        }
+    }
+    lean
 }
 
 /// A script without the lines that only people read, and without indentation: a quarter of its compressed bytes. Lines of comments begin
@@ -306,20 +346,27 @@ fn stamp(fresh: &Path, build: &str) -> Result<()> {
     Ok(())
 }
 
-/// Writes a wasm as the browser loads it, with its JavaScript; both carry the number of the build.
+/// Writes a wasm as the browser loads it, in parts, with its JavaScript; this and the first part carry the number of the build.
 fn bind(name: &str, wasm: Vec<u8>, folder: &Path, build: &str) -> Result<()> {
-    Bindgen::new()
+    let refused = || format!("wasm-bindgen refused the program {name}");
+    let mut bound = Bindgen::new()
         .input_bytes(name, wasm)
         .out_name(name)
         .web(true)?
         .typescript(false)
         // The page calls `init()` without an address; this makes the script find the wasm beside itself.
         .omit_default_module_path(false)
-        // Names of functions and tools are worth nothing to a player, and a tenth of the download.
-        .remove_name_section(true)
         .remove_producers_section(true)
-        .generate(folder)
-        .with_context(|| format!("wasm-bindgen refused the program {name}"))?;
+        .generate_output()
+        .with_context(refused)?;
+    for (part, mut wasm) in split::split(bound.wasm_mut())? {
+        fs::write(folder.join(format!("{name}_{part}.wasm")), wasm.emit_wasm())?;
+    }
+    let short = split::shorten(bound.wasm_mut());
+    bound.emit(folder).with_context(refused)?;
+    let script = folder.join(script_of(name));
+    let text = short.iter().fold(fs::read_to_string(&script)?, |text, (name, short)| text.replace(name, short));
+    fs::write(&script, text)?;
     mark(&folder.join(script_of(name)), build)?;
     append(&folder.join(wasm_of(name)), &custom_section(BUILD_SECTION, build.as_bytes()))
 }
@@ -421,6 +468,14 @@ mod tests {
             let open = text.lines().find(|line| line.matches('`').count() % 2 == 1);
             assert_eq!(open, None, "{name}: a text with several lines would lose its indentation");
         }
+    }
+
+    #[test]
+    fn a_sheet_keeps_the_spaces_that_mean_something() {
+        let lean = lean_sheet(
+            "/* why */\n.a .b,\n.c > d { margin: 0 auto; }\n\n@media (max-width: 9px) {\n  a:not(.b) { top: 1px }\n}\n",
+        );
+        assert_eq!(lean, ".a .b,.c > d{margin: 0 auto;}@media (max-width: 9px){a:not(.b){top: 1px}}");
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! What a first visit downloads: the files that the page of the game loads before anyone has pressed anything.
+//! What a first visit downloads: the files that the page of the game loads before the first shot. What it loads later, when the player
+//! has played for a moment, is not among them; that it does not come earlier is a browser test (`xtask/tests/browser/visit.rs`).
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// The page of the game.
 const PAGE: &str = "index.html";
+
+/// Most bytes of a first visit to the arena, as brotli packs them.
+const FIRST_VISIT_MAX: u64 = 200_000;
 
 /// A file of a first visit, with its sizes in bytes.
 struct Part {
@@ -20,6 +24,20 @@ struct Part {
 pub(crate) fn summary(web: &Path) -> Result<String> {
     let bytes: u64 = parts(web)?.iter().map(|part| part.brotli).sum();
     Ok(format!("{:.1} kB for a first visit", bytes as f64 / 1000.0))
+}
+
+/// Whether a first visit is as small as it should be.
+///
+/// # Errors
+/// It is larger.
+pub(crate) fn check(web: &Path) -> Result<()> {
+    let bytes: u64 = parts(web)?.iter().map(|part| part.brotli).sum();
+    ensure!(
+        bytes <= FIRST_VISIT_MAX,
+        "a first visit loads {bytes} bytes, more than {FIRST_VISIT_MAX}:\n{}what it can do without belongs into xtask/src/late.txt",
+        table(web)?
+    );
+    Ok(())
 }
 
 /// A table of the parts of a first visit, largest first, in Markdown.

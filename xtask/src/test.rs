@@ -11,7 +11,7 @@ use crate::games::Game;
 use crate::process::{self, run};
 use crate::steps::run_in_order;
 use crate::workspace::{WASM_TARGET, cargo, root, target_dir};
-use crate::{audit, bench, engine, floors, purity, site, template, tidy, toolchain};
+use crate::{audit, bench, engine, floors, purity, site, sizes, template, tidy, toolchain};
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -83,7 +83,7 @@ impl Step {
             Step::Foreign => {
                 "a client in JavaScript, written from docs/PROTOCOL.md alone, plays every game on a real server"
             }
-            Step::Site => "the browser client is compiled, and the server can embed it",
+            Step::Site => "the browser client is compiled, a first visit to it is small, and the server can embed it",
             Step::Template => "a game made by `cargo xtask new` passes its checks, and Chromium, bots and load play it",
             Step::Browser => "headless Chromium, or Firefox with --browser, plays on a real server",
         }
@@ -155,6 +155,7 @@ fn ensure_packages(npm: &Path, folder: &Path) -> Result<()> {
 /// Lints the server as `cargo xtask dist` builds it: that code needs the site to compile.
 fn embedded_site() -> Result<()> {
     site::build(&Game::arena())?;
+    sizes::check(&Game::arena().web)?;
     run(&mut cargo("clippy --workspace --all-targets --features broadside-server/embed -- -D warnings"))
 }
 

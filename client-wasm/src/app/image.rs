@@ -22,6 +22,7 @@ use crate::input::controls::Controls;
 use crate::input::gamepad_shell;
 use crate::input::keys::Command;
 use crate::probe::Report;
+use crate::rest;
 use crate::sound::{Ear, SoundId};
 use crate::words::{say, say_or};
 
@@ -77,6 +78,7 @@ impl<C: Cartridge> App<C> {
             PageState::Title => self.show_title_world(dt),
             PageState::Playing { .. } if asleep => {}
             PageState::Playing { .. } => {
+                self.load_rest(elapsed);
                 self.show_game(dt);
                 self.send_game_requests();
                 self.show_scores();
@@ -116,6 +118,16 @@ impl<C: Cartridge> App<C> {
     /// Images per second, as a running mean.
     pub(super) fn fps(&self) -> f32 {
         1.0 / self.image_s.max(0.001)
+    }
+
+    /// Loads the rest of the program once the player has played for a moment.
+    fn load_rest(&mut self, elapsed: f32) {
+        if self.rest_in_s > 0.0 {
+            self.rest_in_s -= elapsed;
+            if self.rest_in_s <= 0.0 {
+                rest::load();
+            }
+        }
     }
 
     fn take_commands(&mut self, now_ms: f64) {

@@ -69,6 +69,9 @@ use drawing::Drawing;
 use free_camera::FreeCamera;
 use replay::WatchedReplay;
 
+/// Seconds of play after which the rest of the program is loaded.
+const REST_S: f32 = 1.0;
+
 pub(crate) struct App<C: Cartridge> {
     cartridge: C,
     document: Document,
@@ -131,6 +134,8 @@ pub(crate) struct App<C: Cartridge> {
     /// Skip the game events of the time in which nothing was drawn.
     stale: bool,
     help_until_ms: f64,
+    /// Seconds of play until the rest of the program is loaded.
+    rest_in_s: f32,
     /// Shortest time between two images, in seconds, as the player has set it.
     image_min_s: f32,
     /// The simulated link freezes the tab.
@@ -197,6 +202,7 @@ impl<C: Cartridge> App<C> {
             image_s: 1.0 / 60.0,
             stale: false,
             help_until_ms: 0.0,
+            rest_in_s: REST_S,
             image_min_s: set.image_s,
             asleep: false,
         })

@@ -147,7 +147,7 @@ impl FlatPen {
         let at = self.origin + at * self.scale;
         let (px, drop) = (size * self.css, self.css.max(1.0));
         let _ = self.context.reset_transform();
-        self.context.set_font(&format!("600 {px:.1}px {FACE}"));
+        self.context.set_font(&format!("600 {}px {FACE}", px.round() as u32));
         self.context.set_text_align("center");
         self.context.set_text_baseline("middle");
         for (color, below) in [(Color::hex(0x02_040a), drop), (color, 0.0)] {

@@ -11,7 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod listeners;
 pub(crate) mod touch;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use glam::Vec2;
 
@@ -59,7 +59,7 @@ pub(crate) struct Devices {
     /// The bits that a key holds, by the browser's name for its position.
     key_bits: fn(&str) -> u32,
     /// What keys and buttons of the mouse stand for, where the player has changed that; nothing if empty.
-    keys: BTreeMap<String, String>,
+    keys: Vec<(String, String)>,
     /// Whether left and right sticks are swapped.
     swapped: bool,
     /// Whether the player turns by keys: the pointer then aims no more, until it moves.
@@ -144,7 +144,7 @@ impl Devices {
         Devices {
             key_bits,
             gamepad_bits,
-            keys: BTreeMap::new(),
+            keys: Vec::new(),
             swapped: false,
             turns_by_keys: false,
             held: Held::default(),
@@ -159,14 +159,14 @@ impl Devices {
     }
 
     /// Takes the player's own keys, and whether left and right sticks are swapped. Nothing is held any more: it may mean something else.
-    pub(crate) fn set_hands(&mut self, keys: BTreeMap<String, String>, swapped: bool) {
+    pub(crate) fn set_hands(&mut self, keys: Vec<(String, String)>, swapped: bool) {
         (self.keys, self.swapped) = (keys, swapped);
         self.release();
     }
 
     /// The key or button whose meaning this one has.
     fn stands_for<'a>(&'a self, code: &'a str) -> &'a str {
-        self.keys.get(code).map_or(code, String::as_str)
+        self.keys.iter().find(|(key, _)| key == code).map_or(code, |(_, meaning)| meaning)
     }
 
     /// What the player asks for, who was last drawn at `own`.

@@ -6,13 +6,14 @@
 //! delay. Drawn time never jumps for that; it runs slower or faster until the delay is right. If snapshots stop,
 //! entities move on along their velocity for a moment, then stand still.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use glam::Vec2;
 
 use crate::game::Game;
 use crate::ids::EntityId;
 use crate::replication::fields::{FIELDS_MAX, FieldRole, KindSpec, Motion, Record};
+use crate::sorted::SortedMap;
 use crate::time::Tick;
 
 /// Snapshots kept per entity: half a second or more at any rate.
@@ -51,7 +52,7 @@ pub struct InterpolatedEntity {
 /// Entities from snapshots, ready to be drawn at any moment.
 pub(crate) struct Interpolation {
     kinds: &'static [KindSpec],
-    tracks: BTreeMap<EntityId, Track>,
+    tracks: SortedMap<EntityId, Track>,
     newest: Option<Tick>,
     every: f64,
     lateness: Lateness,
@@ -80,7 +81,7 @@ impl Interpolation {
     pub(crate) fn new(kinds: &'static [KindSpec], tick_hz: u32, cell: f32) -> Self {
         Interpolation {
             kinds,
-            tracks: BTreeMap::new(),
+            tracks: SortedMap::default(),
             newest: None,
             every: 2.0,
             lateness: Lateness { jump: JUMP_S * f64::from(tick_hz), ..Lateness::default() },
@@ -122,7 +123,7 @@ impl Interpolation {
         self.newest = Some(tick);
         let drawn = self.drawn.map_or(0.0, |(tick, _)| tick);
         for (of, record) in records {
-            let track = self.tracks.entry(record.id).or_insert_with(|| Track::new(record.kind));
+            let track = self.tracks.get_or_insert_with(record.id, || Track::new(record.kind));
             if track.kind != record.kind || track.gone.is_some() {
                 *track = Track::new(record.kind);
             }
@@ -135,7 +136,7 @@ impl Interpolation {
                 track.glide_from(guess, drawn, kind, (self.tick_s, self.glide_max));
             }
         }
-        self.tracks.retain(|_, track| {
+        self.tracks.retain(|track| {
             track.end_if_missing(tick);
             // A view that nobody draws must not keep entities that are long gone.
             track.gone.is_none_or(|gone| f64::from(gone.0) > drawn && tick.since(gone) < SAMPLES_KEPT as u32 * 2)
@@ -185,7 +186,7 @@ impl Interpolation {
 
     /// The position of an entity at `tick`; `None` before it arrived and after it was removed.
     pub(super) fn position_at(&self, id: EntityId, tick: f64) -> Option<Vec2> {
-        let track = self.tracks.get(&id)?;
+        let track = self.tracks.get(id)?;
         track.at(tick, &self.kinds[usize::from(track.kind)], self.tick_s).map(|values| Vec2::new(values[0], values[1]))
     }
 
@@ -196,10 +197,10 @@ impl Interpolation {
         hidden: impl Fn(&InterpolatedEntity) -> bool,
         out: &mut Vec<InterpolatedEntity>,
     ) {
-        for (id, track) in &self.tracks {
+        for (id, track) in self.tracks.iter() {
             let kind = &self.kinds[usize::from(track.kind)];
             if let Some(values) = track.at(tick, kind, self.tick_s) {
-                let entity = InterpolatedEntity { id: *id, kind: track.kind, tick, values };
+                let entity = InterpolatedEntity { id, kind: track.kind, tick, values };
                 if !hidden(&entity) {
                     out.push(entity);
                 }

@@ -12,6 +12,7 @@ use crate::protocol::match_status::MatchStatus;
 use crate::protocol::name::Name;
 use crate::protocol::room::{ModeId, Role};
 use crate::replication::fields::Record;
+use crate::sorted::SortedMap;
 use crate::time::{MonoTime, Tick};
 
 /// The number of whoever watches a replay: that of no player.
@@ -53,8 +54,9 @@ impl<G: Game> Client<G> {
     pub fn handle_replayed(&mut self, replayed: &ReplayedTick<'_, G>) {
         let ReplayedTick { tick, world: game, names, match_status, events } = *replayed;
         let world = &mut self.world;
-        if world.names != *names {
-            world.names.clone_from(names);
+        if !world.names.iter().eq(names.iter().map(|(player, name)| (*player, name))) {
+            world.names = SortedMap::default();
+            names.iter().for_each(|(player, name)| world.names.insert(*player, name.clone()));
         }
         if let Some(status) = match_status.filter(|status| world.match_status.as_ref() != Some(status)) {
             world.match_status = Some(status.clone());

@@ -94,23 +94,23 @@ impl<G: Game> Client<G> {
                 // A load test runs thousands of clients; each would hold the names of thousands.
                 RoomUpdate::Named { .. } if self.session.config.detail.is_for_load() => {}
                 RoomUpdate::Named { player, name } => {
-                    world.away.remove(&player);
-                    world.bots.remove(&player);
+                    world.away.remove(player);
+                    world.bots.remove(player);
                     world.names.insert(player, name);
                 }
                 RoomUpdate::Left { player } => {
-                    world.away.remove(&player);
-                    world.bots.remove(&player);
-                    world.names.remove(&player);
+                    world.away.remove(player);
+                    world.bots.remove(player);
+                    world.names.remove(player);
                 }
                 RoomUpdate::Away { player } => {
-                    world.away.insert(player);
+                    world.away.insert(player, ());
                 }
                 RoomUpdate::Back { player } => {
-                    world.away.remove(&player);
+                    world.away.remove(player);
                 }
                 RoomUpdate::Bot { player } => {
-                    world.bots.insert(player);
+                    world.bots.insert(player, ());
                 }
                 RoomUpdate::Match(match_status) => world.match_status = Some(match_status),
                 RoomUpdate::State(state) => world.room_state = codec::decode_value(&state)?,

@@ -149,24 +149,24 @@ impl<G: Game> Client<G> {
     /// A player's name; `None` for a player that the server has not named.
     #[must_use]
     pub fn name_of(&self, player: PlayerId) -> Option<&str> {
-        self.world.names.get(&player).map(Name::as_str)
+        self.world.names.get(player).map(Name::as_str)
     }
 
     /// Every named player in the room, in order of number.
     pub fn roster(&self) -> impl Iterator<Item = (PlayerId, &str)> + Clone {
-        self.world.names.iter().map(|(player, name)| (*player, name.as_str()))
+        self.world.names.iter().map(|(player, name)| (player, name.as_str()))
     }
 
     /// Whether a player's connection is lost and their seat is kept.
     #[must_use]
     pub fn is_away(&self, player: PlayerId) -> bool {
-        self.world.away.contains(&player)
+        self.world.away.contains(player)
     }
 
     /// Whether a player is one of the server's own bots.
     #[must_use]
     pub fn is_bot(&self, player: PlayerId) -> bool {
-        self.world.bots.contains(&player)
+        self.world.bots.contains(player)
     }
 
     /// What the last [`Request::Scores`](crate::protocol::message::Request::Scores) brought, best first; empty before.

@@ -1,6 +1,6 @@
 //! The client's copy of the room: entities, names, standings, match and the events that are still to be shown.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::output::{EVENTS_KEPT, Output};
 use super::session::RoomTime;
@@ -14,6 +14,7 @@ use crate::protocol::name::Name;
 use crate::protocol::token::Token;
 use crate::replication::bits::{BitReader, WireError};
 use crate::replication::replica::Replica;
+use crate::sorted::SortedMap;
 use crate::time::{MonoTime, Tick};
 
 pub(super) struct World<G: Game> {
@@ -21,11 +22,11 @@ pub(super) struct World<G: Game> {
     pub(super) interpolation: Interpolation,
     /// Game events that the view has not reached, in order of tick.
     events: VecDeque<(Tick, G::Event)>,
-    pub(super) names: BTreeMap<PlayerId, Name>,
+    pub(super) names: SortedMap<PlayerId, Name>,
     /// Players whose connection is lost and whose seat is kept.
-    pub(super) away: BTreeSet<PlayerId>,
+    pub(super) away: SortedMap<PlayerId, ()>,
     /// Players who are the server's own bots.
-    pub(super) bots: BTreeSet<PlayerId>,
+    pub(super) bots: SortedMap<PlayerId, ()>,
     pub(super) board: Vec<Standing>,
     /// What the last request for scores brought.
     pub(super) scores: Vec<ScoreLine>,
@@ -45,9 +46,9 @@ impl<G: Game> World<G> {
             replica: Replica::default(),
             interpolation: Interpolation::new(G::KINDS, G::TICK_HZ, G::CELL),
             events: VecDeque::new(),
-            names: BTreeMap::new(),
-            away: BTreeSet::new(),
-            bots: BTreeSet::new(),
+            names: SortedMap::default(),
+            away: SortedMap::default(),
+            bots: SortedMap::default(),
             board: Vec::new(),
             scores: Vec::new(),
             players: 0,

@@ -62,18 +62,18 @@ fn add(table: &mut Table, name: &str, visit: &Visit) {
 
 fn visit(page: &Page, url: &str) -> Result<Visit> {
     page.visit(url)?;
+    // Not by the page's state, which belongs to what is loaded only after a while of play.
     let reached = |what: &str, condition: &str| -> Result<Option<f64>> {
         let script = format!(
-            "const s = window.broadside ? window.broadside.state() : {{}};
-             window.reached ??= {{}};
+            "window.reached ??= {{}};
              if ({condition}) window.reached.{what} ??= performance.now();
              return window.reached.{what} !== undefined"
         );
         page.wait_for(what, &script)?;
         Ok(page.run(&format!("return window.reached.{what}"))?.as_f64())
     };
-    let image = reached("image", "s.images > 0")?;
-    let playing = reached("playing", "s.phase === 'playing' && s.ship")?;
+    let image = reached("image", "window.broadside?.program && !document.getElementById('loading')")?;
+    let playing = reached("playing", "document.body.classList.contains('play')")?;
     let picture = page.run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime")?;
     let bytes = page.run(
         "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]

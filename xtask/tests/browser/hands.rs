@@ -98,6 +98,42 @@ async fn keys_of_an_input_method_are_its_own() {
     assert_eq!(page.errors().await, Vec::<String>::new());
 }
 
+#[tokio::test]
+async fn a_name_is_composed_with_keys_that_neither_play_nor_send_it() {
+    // As an input method does it: each key goes to the composition, and the Enter that ends it is its own.
+    const COMPOSE: &str = "const [text, data] = [document.getElementById('name'), ['m', 'み', 'みr', 'みら', 'みらい']];
+        text.focus();
+        const tell = (kind, data) => text.dispatchEvent(new CompositionEvent(kind, { data, bubbles: true }));
+        tell('compositionstart', '');
+        for (const part of data) {
+            tell('compositionupdate', part);
+            text.value = part;
+            text.dispatchEvent(new InputEvent('input', { data: part, inputType: 'insertCompositionText', isComposing: true, bubbles: true }));
+        }";
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let page = browser.open(SMALL, &server.url("/?effects=low")).await;
+    page.wait_for("the lobby", |state| state["connected"] == true).await;
+    page.script(COMPOSE, Vec::new()).await;
+    for composing in [json!({ "isComposing": true }), json!({ "keyCode": 229 })] {
+        for code in ["KeyM", "KeyN", "KeyW", "Space", "F4", "Escape", "Enter"] {
+            let prevented = key(&page, "#name", "keydown", code, composing.clone()).await;
+            // Enter would also send the form.
+            assert_eq!(prevented, code == "Enter", "{code} {composing}");
+        }
+        let state = page.state().await;
+        assert_eq!((&state["phase"], &state["held"]), (&json!("menu"), &json!(0)), "{composing}");
+    }
+    const END: &str = "document.getElementById('name').dispatchEvent(new CompositionEvent('compositionend', { data: 'みらい', bubbles: true }))";
+    page.script(END, Vec::new()).await;
+    assert_eq!(page.value("#name").await, "みらい");
+    page.press("#play").await;
+    page.wait_for("play", |state| state.is_playing() && state["name"] == "みらい").await;
+    // The keys that are still down were the input method's.
+    assert_eq!(page.state().await["held"], 0);
+    assert_eq!(page.errors().await, Vec::<String>::new());
+}
+
 /// Plugs in a gamepad that only the page sees, at rest.
 async fn plug_in(page: &Page) {
     const SCRIPT: &str = "window.pad = { connected: true, mapping: 'standard', axes: [0, 0, 0, 0],

@@ -150,7 +150,7 @@ async fn a_broken_page_says_what_is_broken_and_offers_to_reload() {
             },
             "#chat-log",
         ),
-        ("no style", |site| site.remove("style.css"), "style.css is missing"),
+        ("no style", |site| site.remove("game-page.css"), "game-page.css is missing"),
         ("no boot", |site| site.remove("boot.js"), "boot.js"),
     ];
     let site = Site::new("broken");

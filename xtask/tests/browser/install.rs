@@ -133,3 +133,30 @@ async fn a_page_that_asks_for_a_fresh_one_reloads_once_and_not_again() {
     page.wait_for("the menu", |state| state["phase"] == "menu").await;
     assert_eq!(page.script("return window.broadside.renew()", Vec::new()).await, json!(false));
 }
+
+#[tokio::test]
+async fn a_page_whose_revision_the_server_refuses_loads_a_fresh_one_and_only_once() {
+    // From the next connection on, the page speaks as one of the next revision would: the number is the third byte of a hello.
+    const OTHER: &str = "window.before = true;
+        const { send } = WebSocket.prototype;
+        WebSocket.prototype.send = function (frame) {
+            const bytes = Uint8Array.from(frame);
+            if (!this.spoke && bytes[0] === 1 && bytes[1] === 0) bytes[2] += 1;
+            this.spoke = true;
+            return send.call(this, bytes);
+        }";
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let page = browser.open(SMALL, &server.url("/?effects=low")).await;
+    page.wait_for("the lobby", |state| state["connected"] == true).await;
+    page.script(OTHER, Vec::new()).await;
+    let server = Server::start_on(server.kill().await).await;
+    page.wait_for_script("a fresh page", "return window.before === undefined && !!window.broadside").await;
+    page.wait_for("the lobby", |state| state["connected"] == true).await;
+
+    // What a reload has not mended, another will not mend either: then the player is told.
+    page.script(OTHER, Vec::new()).await;
+    let _server = Server::start_on(server.kill().await).await;
+    page.wait_for("the refusal", |state| state["phase"] == "refused").await;
+    assert_eq!(page.script("return window.before", Vec::new()).await, json!(true));
+}

@@ -33,6 +33,7 @@ mod settings;
 mod setup;
 mod share;
 mod together;
+mod visit;
 
 use std::time::{Duration, Instant};
 

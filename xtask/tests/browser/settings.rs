@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::driver::Browser;
 use crate::page::{Page, State};
 use crate::server::Server;
-use crate::{DESKTOP, setup};
+use crate::{DESKTOP, SMALL, setup};
 
 /// Bits of `Controls`.
 const UP: u32 = 1;
@@ -62,8 +62,11 @@ async fn a_key_that_has_a_meaning_gets_another_and_the_conflict_is_shown_and_kep
         page.wait_for("the key's new meaning", |state| state["held"] == wanted).await;
         page.release_keys().await;
     }
-    // The help shows them as well.
+    // The help shows them as well, and so do the hints below the title.
     page.wait_for_text("#keys dt:first-child", "R").await;
+    const HINTS: &str =
+        "return Array.from(document.querySelectorAll('footer.with-mouse kbd'), key => key.textContent).join(' ')";
+    assert_eq!(page.script(HINTS, Vec::new()).await, "R A S D mouse left button right button");
     const RAIL: &str =
         "const texts = Array.from(document.querySelectorAll('#keys .with-mouse > *'), row => row.textContent);
         return texts[texts.indexOf('rail') - 1]";
@@ -131,5 +134,53 @@ async fn settings_are_kept_and_one_button_resets_them() {
 
     assert_eq!(stored(&page).await, json!({ "version": 1 }));
     assert_eq!((page.count("html[data-contrast=high]").await, page.value("#volume").await), (0, "70".to_owned()));
+    assert_eq!(page.errors().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn nothing_lies_over_the_sticks_of_a_phone_and_they_go_where_they_are_dragged() {
+    // A browser on a desk has no fingers.
+    const TOUCH: &str = "const [css, kind, x, y] = arguments;
+        document.querySelector(css).dispatchEvent(new PointerEvent(kind, { pointerId: 7, pointerType: 'touch', isPrimary: true,
+            clientX: x * innerWidth, clientY: y * innerHeight, bubbles: true, cancelable: true }))";
+    // What is drawn over a stick, or off the edge of the window.
+    const OVER: &str = "const box = (element) => element.getBoundingClientRect();
+        const sticks = [...document.querySelectorAll('.stick')];
+        const shown = [...document.querySelectorAll('#sticks button, #keys, #vitals, #chat, #corner')].filter((e) => e.checkVisibility());
+        const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+        const off = (a) => a.left < 0 || a.right > innerWidth || a.top < 0 || a.bottom > innerHeight;
+        return sticks.concat(shown).filter((e) => off(box(e)) || sticks.some((s) => s !== e && meets(box(s), box(e)))).map((e) => e.id)";
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let page = browser.open(SMALL, &server.url("/?name=Ann&autojoin=1&effects=low")).await;
+    page.wait_for("a ship to steer", State::is_playing).await;
+    let touch = async |css: &str, kind: &str, (x, y): (f64, f64)| {
+        page.script(TOUCH, vec![json!(css), json!(kind), json!(x), json!(y)]).await;
+    };
+    touch("#view", "pointerdown", (0.2, 0.7)).await;
+    touch("#view", "pointerup", (0.2, 0.7)).await;
+    page.wait_for_element("body.touch .stick:not(.on)").await;
+    for size in [(SMALL.0, SMALL.1 + 80), (390, 844)] {
+        page.resize(size).await;
+        page.wait_for_script("room for the sticks", "return innerWidth > 0").await;
+        assert_eq!(page.script(OVER, vec![]).await, json!([]), "{size:?}");
+    }
+
+    page.press("#menu-touch").await;
+    page.press("#pause [data-act=settings]").await;
+    page.wait_for_element("#settings[open]").await;
+    const MOVE: &str = "[...document.querySelectorAll('#settings .set button')].find((button) => button.textContent === 'Move them').click()";
+    page.script(MOVE, vec![]).await;
+    page.wait_for_element("#places").await;
+    touch("#stick-left", "pointerdown", (0.2, 0.7)).await;
+    touch("#stick-left", "pointermove", (0.3, 0.6)).await;
+    touch("#stick-left", "pointerup", (0.3, 0.6)).await;
+    page.press("#places .primary").await;
+    assert_eq!(stored(&page).await["places"], json!({ "stick-left": [0.3, 0.6] }));
+    const PLACE: &str = "const { left, right } = document.getElementById('stick-left').getBoundingClientRect();
+        return Math.round((left + right) / 2 / innerWidth * 10)";
+    assert_eq!(page.script(PLACE, vec![]).await, json!(3));
+    // What was dragged did not steer.
+    assert_eq!(page.state().await["held"], 0);
     assert_eq!(page.errors().await, Vec::<String>::new());
 }

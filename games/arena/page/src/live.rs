@@ -208,8 +208,3 @@ fn on_hull(at: Vec2, target: u16, stage: &Stage) -> Vec2 {
         None => at,
     }
 }
-
-#[must_use]
-pub(crate) fn afloat(own: Option<&LocalPlayerState>) -> bool {
-    own.is_some_and(LocalPlayerState::afloat)
-}

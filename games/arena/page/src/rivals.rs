@@ -1,10 +1,9 @@
 //! Who sank whom, as far as the player cares: runs, revenge, and what sank the own ship. It all follows from the kill feed.
 
-use std::collections::BTreeMap;
-
 use broadside_arena::Cause;
 use broadside_arena::rules::{SCORE_BOUNTY, SCORE_KILL};
 use broadside_client::words::{say, say_count, say_with};
+use broadside_shared::sorted::SortedMap;
 
 /// Ships sunk in one life from which on it is a run worth a word, and of others a word to everyone.
 const RUN: u32 = 3;
@@ -37,7 +36,7 @@ pub(crate) enum Word {
 #[derive(Debug, Default)]
 pub(crate) struct Rivals {
     /// Ships sunk by each player in the current life.
-    runs: BTreeMap<u16, u32>,
+    runs: SortedMap<u16, u32>,
     /// Who sank the player last, until the player sinks them.
     nemesis: Option<u16>,
 }
@@ -57,9 +56,9 @@ impl Rivals {
     /// Takes an entry of the kill feed. `name` says what a player is called.
     pub(crate) fn take(&mut self, kill: Kill, own: Option<u16>, name: impl Fn(u16) -> String) -> Option<Word> {
         let Kill { victim, by, .. } = kill;
-        let ended = self.runs.remove(&victim).unwrap_or(0);
+        let ended = self.runs.remove(victim).unwrap_or(0);
         let run = by.map_or(0, |by| {
-            let run = self.runs.entry(by).or_default();
+            let run = self.runs.get_or_insert_with(by, || 0);
             *run += 1;
             *run
         });
