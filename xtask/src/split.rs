@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use walrus::ir::{Call, CallIndirect, Const, Instr, InstrSeqId, Value, Visitor, dfs_in_order};
+use walrus::ir::{CallIndirect, Const, Instr, InstrSeqId, Value, Visitor, dfs_in_order};
 use walrus::{
     ConstExpr, ElementItems, ElementKind, ExportItem, FunctionBuilder, FunctionId, FunctionKind, GlobalId, GlobalKind,
     ImportKind, ImportedFunction, LocalFunction, Module, RefType, TableId,
@@ -29,8 +29,8 @@ const PARTS: [Part; 2] = [
     Part { name: "rest", number: 1, is_late: |name| LATE.lines().any(|begin| name.starts_with(begin)) },
 ];
 
-/// What is not needed before the first shot: what names of functions begin with, one a line. It was recorded: of some first visits, with
-/// each renderer, by keys and by touch, in each mode, without a server and with one that comes back, this is what never ran.
+/// What is not needed before the first shot: what names of functions begin with, one a line. It was recorded: of first visits to the open
+/// arena, with each renderer, by keys and by touch, without a server and with one that comes back, this is what never ran.
 const LATE: &str = include_str!("late.txt");
 
 /// The import that loads the rest, as a part of its name.
@@ -79,7 +79,7 @@ pub(crate) fn shorten(module: &mut Module) -> Vec<(String, String)> {
         .cloned()
         .collect();
     // A name may begin with another.
-    names.sort_unstable_by_key(|name| std::cmp::Reverse(name.len()));
+    names.sort_unstable_by(|one, other| other.len().cmp(&one.len()).then(one.cmp(other)));
     names.dedup();
     let short: BTreeMap<String, String> = names.iter().cloned().zip((0..).map(|number| format!("${number}"))).collect();
     let all = module.imports.iter_mut().map(|import| &mut import.name);
@@ -348,7 +348,6 @@ fn sequences(function: &LocalFunction) -> Vec<InstrSeqId> {
         fn start_instr_seq(&mut self, sequence: &'a walrus::ir::InstrSeq) {
             self.0.push(sequence.id());
         }
-        fn visit_call(&mut self, _call: &Call) {}
     }
     let mut blocks = Blocks(Vec::new());
     dfs_in_order(&mut blocks, function, function.entry_block());
