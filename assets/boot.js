@@ -256,6 +256,7 @@
   const linked = {};
   const rest = (number) => {
     const part = number > 1 ? "flat" : "rest";
+    if (linked[part]) return;
     const url = `${parts}${part}.wasm`;
     const link = (module) => linked[part] || (linked[part] = new WebAssembly.Instance(module, { a: window.broadside.program }));
     if (number === 0) {

@@ -133,12 +133,14 @@ pub(crate) fn outline(silhouette: usize) -> impl Iterator<Item = Vec2> {
     half.iter().map(|(x, y)| Vec2::new(*x, *y)).chain(mirrored)
 }
 
-/// The table in GLSL.
+/// The table in GLSL. Its numbers are hundredths, which the shader divides: what writes fractions would be a part of a first visit.
 #[must_use]
 pub(crate) fn glsl() -> String {
-    let corners: Vec<String> = HULLS.iter().flatten().map(|(x, y)| format!("vec2({x:?}, {y:?})")).collect();
-    let (all, list) = (corners.len(), corners.join(", "));
-    let (hulls, glass) = (HULLS.len(), PARTS.map(|(.., cockpit)| format!("{cockpit:?}")).join(", "));
+    let hundredths = |number: f32| ((number * 100.0).round() as i32).to_string();
+    let corners =
+        HULLS.iter().flatten().map(|(x, y)| ["vec2(", &hundredths(*x), ",", &hundredths(*y), ")/1e2"].concat());
+    let (all, list) = (HULLS.len() * CORNERS, corners.collect::<Vec<_>>().join(","));
+    let (hulls, glass) = (HULLS.len(), PARTS.map(|(.., cockpit)| hundredths(cockpit) + ".0/1e2").join(","));
     format!(
         "const int CORNERS = {CORNERS};\nconst vec2 HULLS[{all}] = vec2[{all}]({list});\n\
          const float COCKPITS[{hulls}] = float[{hulls}]({glass});\n"
@@ -160,7 +162,7 @@ mod tests {
                 assert!(corner.length() < 1.25, "{kind}: {corner}");
             }
         }
-        assert!(glsl().contains("HULLS[54]") && glsl().contains("vec2(1.12, 0.0)"), "{}", glsl());
+        assert!(glsl().contains("HULLS[54]") && glsl().contains("vec2(112,0)/1e2"), "{}", glsl());
     }
 
     #[test]
