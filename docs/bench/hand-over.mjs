@@ -36,8 +36,8 @@ await sleep(1000);
 const run = (...flags) => spawn('target/release/bot', [`ws://127.0.0.1:${port}/ws`, ...flags.map(String)], { stdio: 'ignore' });
 const others = [run('--count', bots - 11, '--mode', 'arena'), run('--count', 11, '--mode', 'teams')];
 
-/** Notes when what came over each socket of the page, and repeats its pings. */
-const watch = () => {
+/** Notes when what came over each socket of the page, and repeats its pings where that is all that is answered: the page takes the answers for its own. */
+const watch = (pings) => {
   const [noted, PING] = [(window.noted = []), 2];
   window.closed = 0;
   window.WebSocket = class extends WebSocket {
@@ -54,23 +54,23 @@ const watch = () => {
       super.send(frame);
       // Of the page's memory, which it uses again.
       const ping = new Uint8Array(frame).slice();
-      if (ping[0] === 1 && ping[1] === PING && !this.again) this.again = setInterval(() => this.readyState === 1 && super.send(ping), 20);
+      if (pings && ping[0] === 1 && ping[1] === PING && !this.again) this.again = setInterval(() => this.readyState === 1 && super.send(ping), 20);
     }
   };
 };
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--disable-gpu', '--disable-software-rasterizer'] });
-const page = async (query) => {
+const page = async (query, pings) => {
   const page = await (await browser.newContext({ viewport: { width: 320, height: 240 } })).newPage();
-  await page.addInitScript(watch);
+  await page.addInitScript(watch, pings);
   await page.goto(`http://127.0.0.1:${port}/${query}`);
   await page.waitForFunction(() => window.broadside?.state().connected, null, { timeout: 60_000 });
   return page;
 };
-const fighter = await page('?name=Ann&effects=low');
+const fighter = await page('?name=Ann&effects=low', false);
 await fighter.click("[data-act='mode:teams']");
 await fighter.waitForFunction(() => window.broadside.state().phase === 'playing');
-const talker = await page('?name=Ben&effects=low');
+const talker = await page('?name=Ben&effects=low', true);
 await sleep(8000);
 
 /** Milliseconds between the answers around each welcome but the first. */
