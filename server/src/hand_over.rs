@@ -31,7 +31,7 @@ use rustix::net::{
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoints::make_private;
-use crate::net::passed::{About, PassedSocket};
+use crate::passed::{About, PassedSocket};
 
 /// How long one end waits for a word of the other.
 const PATIENCE: Duration = Duration::from_secs(10);

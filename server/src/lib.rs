@@ -24,6 +24,7 @@
 //! | [`app`] | the state that threads and tasks share |
 //! | [`bots`] | the server's own bots |
 //! | [`http`] | assets, API, health, metrics |
+//! | [`passed`] | open connections on their way to the next server |
 //! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the sockets |
 //! | `cluster` | a node of a cluster: NATS |
 //! | `systemd` | what a service manager wants to hear |
@@ -68,6 +69,7 @@ pub mod network;
 pub(crate) mod opening;
 pub mod operator;
 pub mod origin;
+pub mod passed;
 pub mod peers;
 pub(crate) mod problem;
 pub mod program;
@@ -110,9 +112,9 @@ use hand_over::Sockets;
 use http::api::schema::SchemaFile;
 use lobby::ServerLobby;
 use net::certificate::{self, Certificate};
-use net::passed::PassedSocket;
 use opening::{Opened, Origins};
 use operator::{OperatorToken, TokenFile};
+use passed::PassedSocket;
 use peers::Order;
 use recovery::Predecessor;
 use store::Kept;

@@ -1,5 +1,7 @@
 //! The rooms by number and by code: opening, finding, reserving, retiring.
 
+mod moved;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -266,18 +268,6 @@ impl<G: Game> Directory<G> {
         }
     }
 
-    /// Adds a room of another node, which goes on here under another number, until it was not played for [`EMPTY_S`] seconds.
-    pub fn move_in(&self, entry: SavedEntry, id: RoomId, saved: (SavedRoom, Option<G>), sockets: usize) {
-        self.moved.insert(entry.id, id);
-        self.restore(SavedEntry { id, is_ephemeral: true, ..entry }, saved, sockets);
-    }
-
-    /// Whether a room has moved here that had this number on another node.
-    #[must_use]
-    pub fn has_moved_here(&self, there: RoomId) -> bool {
-        self.moved.contains_key(&there)
-    }
-
     /// Every room as bytes. To be called once the threads of the rooms have ended; the rooms are gone afterwards.
     #[must_use]
     pub fn save(&self) -> BTreeMap<RoomId, Vec<u8>> {
@@ -334,10 +324,9 @@ impl<G: Game> Directory<G> {
         let room = match choice {
             RoomChoice::Quick => self.quick_play(ModeId(0), may_open)?,
             RoomChoice::Mode(mode) => self.quick_play(mode, may_open)?,
-            RoomChoice::Room(id) => self
-                .get(self.moved.get(&id).map_or(id, |here| *here))
-                .filter(|room| room.code.is_none())
-                .ok_or(CloseCode::NoSuchRoom)?,
+            RoomChoice::Room(id) => {
+                self.get(self.number_here(id)).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?
+            }
             RoomChoice::Code(code) => {
                 let Some(code) = code else { return Err(CloseCode::NoSuchRoom) };
                 let found = self.by_code(code, address).map_err(|_| CloseCode::TooManyFromAddress)?;

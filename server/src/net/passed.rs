@@ -1,11 +1,9 @@
-//! Open WebSockets on their way from one server to the next, which goes on with them: nobody connects again.
-//!
-//! A socket with TLS cannot be passed on: the keys and counters of its session are in this process. Its client connects again.
+//! What becomes of the open connections of a server that stands still: another server goes on with them, or they are sent to another node.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use broadside_core::connection::PassedConnection;
@@ -13,49 +11,17 @@ use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::message::ServerMsg;
-use serde::{Deserialize, Serialize};
 
 use super::admission::ConnectionGuard;
 use super::arrivals::{Arrival, Shards, Socket};
 use super::conn::{self, Conn};
 use super::transport::Transport;
 use crate::app::App;
+use crate::passed::{About, PassedSocket};
 
 /// How long clients have to close, and how often to look.
 const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 const LOOKS_EVERY: Duration = Duration::from_millis(5);
-
-/// A socket, and what is known of its connection.
-#[derive(Debug)]
-pub struct PassedSocket {
-    pub stream: OwnedFd,
-    pub about: About,
-}
-
-/// What is known of a connection, as it goes to the successor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
-    pub connection: PassedConnection,
-    /// Bytes that were read and belong to a frame that is not whole yet.
-    pub unread: Vec<u8>,
-    /// Bytes of frames that the socket did not take yet.
-    pub unsent: Vec<u8>,
-}
-
-/// Where shards leave sockets for the successor.
-#[derive(Debug, Default)]
-pub struct PassedSockets(Mutex<Vec<PassedSocket>>);
-
-impl PassedSockets {
-    pub fn push(&self, socket: PassedSocket) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(socket);
-    }
-
-    #[must_use]
-    pub fn take(&self) -> Vec<PassedSocket> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 /// Sends clients to another node of the cluster, and returns when they have closed, or after a while.
 pub(crate) async fn send_away(sockets: Vec<PassedSocket>, url: &str) {

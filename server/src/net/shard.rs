@@ -26,12 +26,12 @@ use slab::Slab;
 use super::arrivals::{Arrival, Shards, Socket, Upgraded};
 use super::conn::{Conn, HEADER_MAX, Incoming, Readable, Sent};
 use super::counters::TrafficCounters;
-use super::passed::{About, PassedSocket};
 use crate::app::App;
 use crate::awake::Awake;
 use crate::inbox::Wakeup;
 use crate::lobby::ServerLobby;
 use crate::metrics::labels::{ByteClass, Direction};
+use crate::passed::{About, PassedSocket};
 
 /// Shortest time between two looks at the sockets. An input waits at most this much longer, and thousands of clients share the cost
 /// of a look.

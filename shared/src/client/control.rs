@@ -223,13 +223,13 @@ mod tests {
             receive(&mut client, &msg);
             assert_eq!(in_room(&client), (Phase::Playing, Some(1), None));
         }
-        assert!(client.world.names.contains_key(&PlayerId(9)));
+        assert!(client.world.names.get(PlayerId(9)).is_some());
         assert!(client.session.take_answer(asked), "the server that goes on may answer");
         assert_eq!(client.poll_frame(), None, "nothing is asked for");
         // One that does not know the seat.
         receive(&mut client, &welcome(false));
         assert_eq!(in_room(&client), (Phase::Joining, None, None));
-        assert!(client.world.names.is_empty());
+        assert!(client.world.names.get(PlayerId(9)).is_none());
         assert!(client.poll_frame().is_some(), "a seat is asked for");
     }
 

@@ -41,6 +41,7 @@ use crate::subscriptions::{ParkedSession, Subscriptions};
 pub use passed::PassedConnection;
 use protocol::{ConnectionProtocol, ProtocolOutput};
 use requests::{Asker, Effects};
+pub use resuming::PendingResume;
 pub use turn::{Counters, Origin, Output, Turn};
 
 pub struct Connection<G: Game> {
@@ -69,13 +70,6 @@ pub struct Connection<G: Game> {
     unanswered: Vec<u32>,
     /// The handshake of the connection, if the client asked for it to be kept.
     handshake: Option<Box<Handshake>>,
-}
-
-/// A resume in progress: the location of the seat, and the client's message.
-#[derive(Debug, Clone)]
-pub struct PendingResume {
-    pub location: SeatLocation,
-    pub resume: Resume,
 }
 
 /// A connection's membership in a room.

@@ -1,12 +1,20 @@
 //! A session that goes on over another connection.
 
 use broadside_shared::game::Game;
+use broadside_shared::protocol::message::Resume;
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::Tick;
 
-use super::{Connection, Membership, PendingResume, Turn};
-use crate::commands::RoomInfo;
+use super::{Connection, Membership, Turn};
+use crate::commands::{RoomInfo, SeatLocation};
 use crate::lobby::Lobby;
+
+/// A resume in progress: the location of the seat, and the client's message.
+#[derive(Debug, Clone)]
+pub struct PendingResume {
+    pub location: SeatLocation,
+    pub resume: Resume,
+}
 
 impl<G: Game> Connection<G> {
     /// Gives this connection the seat that it resumes.
