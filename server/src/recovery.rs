@@ -227,7 +227,7 @@ pub fn move_in<G: Game>(
         let info = RoomInfo { id: here, ..entry.info() };
         for seat in &saved.seats {
             let Some(mut session) = parked.remove(&seat.session) else { continue };
-            session.parked.subscriptions.renumber(&renumbered);
+            session.parked.subscriptions.renumber(renumbered);
             lobby.sessions.restore(session, RestoredWith::Seat(seat.location(&info, sockets)));
             seats += 1;
         }
@@ -235,7 +235,7 @@ pub fn move_in<G: Game>(
     }
     let until = now.plus_us(u64::from(lobby.context.grace_s) * 1_000_000);
     for mut session in parked.into_values() {
-        session.parked.subscriptions.renumber(&renumbered);
+        session.parked.subscriptions.renumber(renumbered);
         lobby.sessions.restore(session, RestoredWith::Nothing(until));
     }
     tracing::info!(rooms = count, seats, still_ms = still_us / 1000, "the rooms of another node have moved here");

@@ -232,7 +232,7 @@ impl<G: Game> Running<G> {
         if rooms == 0 || homes.is_empty() {
             return None;
         }
-        let mover = match Mover::connect(flags, &app.game.name).await {
+        let mover = match Mover::connect(flags, app.game.name).await {
             Ok(mover) => mover,
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "the rooms cannot move to another node");

@@ -165,7 +165,7 @@ pub(super) async fn take_part(node: &Node, message: Message) {
     let Some(reply) = message.reply else { return };
     let (client, move_in) = (node.client.clone(), Arc::clone(&node.move_in));
     let taken = match saved::load::<Part>(&message.payload) {
-        Ok(part) => node.incoming.take(part),
+        Ok(part) => node.incoming.take(&part),
         Err(error) => Err(format!("the state cannot be read: {error}")),
     };
     let (state, still_us) = match taken {
@@ -206,7 +206,7 @@ impl Incoming {
     }
 
     /// Takes a part; gives the whole state with the last one, and how long the rooms had stood still then.
-    fn take(&self, part: Part) -> Result<Option<(Vec<u8>, u64)>, String> {
+    fn take(&self, part: &Part) -> Result<Option<(Vec<u8>, u64)>, String> {
         let mut arriving = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(found) = arriving.as_mut().filter(|found| found.id == part.id) else {
             return Err("the other node does not expect it".to_owned());
