@@ -361,7 +361,7 @@ pub(crate) fn plain(name: &str) -> String {
     for part in parts {
         match part.split_once(']') {
             Some((number, rest)) if has_hash(number) || number.bytes().all(|byte| byte.is_ascii_digit()) => {
-                plain += rest
+                plain += rest;
             }
             _ => {
                 plain.push('[');

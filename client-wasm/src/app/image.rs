@@ -161,7 +161,7 @@ impl<C: Cartridge> App<C> {
         if C::FRAMING.whole {
             // Nothing to look around in: what would move the camera changes the player as well.
             held |= if held & Controls::PRIMARY != 0 { Controls::RIGHT } else { 0 };
-        } else if devices.held.is_down("Space") {
+        } else if watches && devices.held.is_down("Space") {
             held |= Controls::RIGHT;
         } else if devices.held.is_down("KeyA") || devices.held.is_down("KeyD") {
             // They move the free camera.

@@ -135,7 +135,7 @@ async fn a_broken_page_says_what_is_broken_and_offers_to_reload() {
         ("another glue", |site| site.age(GLUE), "two builds: game.js"),
         (
             "a glue that lacks what the wasm needs",
-            |site| site.change(GLUE, |b| replaced(&b, "__wbg_", "__old_")),
+            |site| site.change(GLUE, |b| replaced(&b, "\"./game_bg.js\": import0", "\"./game_bg.js\": {}")),
             "do not fit",
         ),
         ("a glue that is no script", |site| site.replace(GLUE, b"let let = 1;"), "game.js did not run"),
