@@ -16,7 +16,7 @@ use broadside_store::Store;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 
-use crate::accounts::{self, Accounts};
+use crate::accounts::Accounts;
 use crate::app::{App, GameInfo, StandingStill};
 use crate::checkpoints::segment::Head;
 use crate::checkpoints::{self, Checkpoints, Lasting};
@@ -312,7 +312,7 @@ fn accounts(config: &Config, store: Store, context: ServerContext) -> anyhow::Re
     #[cfg(feature = "oidc")]
     let provider = config.provider().map_err(anyhow::Error::msg)?;
     #[cfg(feature = "oidc")]
-    let accounts = accounts.with_provider(provider.map(accounts::provider::Provider::new).transpose()?);
+    let accounts = accounts.with_provider(provider.map(crate::accounts::provider::Provider::new).transpose()?);
     #[cfg(not(feature = "oidc"))]
     let _ = config;
     Ok(accounts)
